@@ -1,0 +1,145 @@
+"""Cohorts, who is in them, and every change of that.
+
+`Membership` holds the members as a bitmap; `MembershipChange` rows say who moved, when and why. A `Baseline` is
+where a cohort's history starts: replaying the changes after it gives the membership.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from cohorts.enums import ChangeKind, Reason
+from ingest.models import Customer, CustomerKind
+
+DEFAULT_PERIOD = timedelta(minutes=15)
+SHORTEST_PERIOD = timedelta(minutes=1)
+LONGEST_PERIOD = timedelta(days=1)
+
+
+class Cohort(models.Model):
+    """A dynamic list of customers: a definition, and how often it is evaluated."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key = models.SlugField(max_length=100, unique=True, null=True, blank=True)
+    "A stable name for software that manages cohorts; optional."
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=7, choices=CustomerKind.choices)
+    criteria = models.JSONField()
+    "The definition as `docs/criteria.md` describes it, already validated."
+    definition_version = models.PositiveIntegerField(default=1, editable=False)
+    "Counts the edits of criteria, time zone and week start."
+    rebaseline = models.BooleanField(default=False, editable=False)
+    "The last edit asked for silence: the next evaluation is a baseline."
+    time_zone = models.CharField(max_length=64, default="UTC")
+    week_starts_on = models.PositiveSmallIntegerField(
+        default=1, validators=[MinValueValidator(1), MaxValueValidator(7)]
+    )
+    "1 is Monday, 7 is Sunday."
+    period = models.DurationField(
+        default=DEFAULT_PERIOD,
+        validators=[MinValueValidator(SHORTEST_PERIOD), MaxValueValidator(LONGEST_PERIOD)],
+    )
+    "How often it is evaluated."
+    paused_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL
+    )
+    evaluated_at = models.DateTimeField(null=True, editable=False)
+    "As-of instant of the last successful evaluation."
+    attempted_at = models.DateTimeField(null=True, editable=False)
+    "As-of instant of the last evaluation, successful or not."
+    error = models.TextField(blank=True, editable=False)
+    "Why the last evaluation failed; empty when it did not."
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether an evaluation at `now` is asked for: never evaluated, or a period has passed since the last.
+
+        A failed evaluation is tried again after a minute, not after a whole period.
+        """
+        if self.paused_at is not None:
+            return False
+        if self.error and self.attempted_at is not None:
+            return self.attempted_at + min(self.period, SHORTEST_PERIOD) <= now
+        return self.evaluated_at is None or self.evaluated_at + self.period <= now
+
+
+class Membership(models.Model):
+    """Who is in a cohort now. One row per evaluated cohort; `version` fences concurrent writers."""
+
+    cohort = models.OneToOneField(Cohort, primary_key=True, on_delete=models.CASCADE)
+    version = models.PositiveBigIntegerField()
+    "Counts the evaluations applied; only `version` -> `version + 1` may be written."
+    definition_version = models.PositiveIntegerField()
+    as_of = models.DateTimeField()
+    count = models.PositiveIntegerField()
+    members = models.BinaryField()
+    "Serialized bitmap of customer ids."
+    universe = models.BinaryField()
+    "Serialized bitmap of the customers that existed at `as_of`."
+    leaves = models.JSONField(default=dict)
+    "Per leaf path, the base64 of the bitmap of customers that matched it: tells which leaf turned next time."
+
+
+class Baseline(models.Model):
+    """Members that a cohort started from without telling anybody. Replay starts at the newest."""
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="baselines")
+    version = models.PositiveBigIntegerField()
+    "The membership's version that it made."
+    as_of = models.DateTimeField()
+    members = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cohort", "version"], name="baseline_version")]
+
+
+class Evaluation(models.Model):
+    """One run of one cohort at one instant."""
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="evaluations", db_index=False)
+    definition_version = models.PositiveIntegerField()
+    criteria = models.JSONField()
+    as_of = models.DateTimeField()
+    started_at = models.DateTimeField()
+    duration = models.DurationField()
+    baseline = models.BooleanField(default=False)
+    members = models.PositiveIntegerField(null=True)
+    added = models.PositiveIntegerField(default=0)
+    removed = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["cohort", "-as_of"], name="evaluation_of_cohort")]
+
+
+class MembershipChange(models.Model):
+    """One customer added to or removed from one cohort. Written once, never changed."""
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="changes", db_index=False)
+    version = models.PositiveBigIntegerField()
+    "The membership's version that it led to: with `id` the order of the cohort's history."
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="changes", db_index=False)
+    change = models.CharField(max_length=7, choices=ChangeKind.choices)
+    changed_at = models.DateTimeField()
+    "As-of instant of the evaluation."
+    reason = models.CharField(max_length=10, choices=Reason.choices)
+    because = models.JSONField(default=list)
+    "Sentences: each condition that turned, with its value against its threshold."
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cohort", "version", "customer"], name="change_once_per_version")
+        ]
+        indexes = [
+            models.Index(fields=["cohort", "id"], name="change_feed"),
+            models.Index(fields=["customer", "cohort", "-id"], name="change_of_customer"),
+        ]

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class CohortsiteConfig(AppConfig):
+    name = "cohortsite"
+    verbose_name = "Site"

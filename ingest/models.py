@@ -1,0 +1,208 @@
+"""What came in: customers, what was said of them, events; and the keys and segments that belong to them.
+
+Rows here are the durable truth. The columnar copy (`ingest/columns/`) is made from them by sealing: every row
+that is to be sealed stands once in `SealQueue` until it is part of a published `Segment`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+
+class CustomerKind(models.TextChoices):
+    USER = "user"
+    COMPANY = "company"
+
+
+class Customer(models.Model):
+    """A user or a company, made when anything first names its id.
+
+    `profile` is the newest merge (the profile of an earlier instant is a `CustomerVersion`); first and last seen
+    are not kept here: they follow from the events, and the columns answer them.
+    """
+
+    id = models.AutoField(primary_key=True)  # 32 bits: the member of a bitmap
+    kind = models.CharField(max_length=7, choices=CustomerKind.choices)
+    external_id = models.CharField(max_length=200)
+    "`user_id` or `company_id` as the sender gives it."
+    company = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="users")
+    "The company last received in the user's profile."
+    profile = models.JSONField(default=dict)
+    "`{metadata: {}, campaign: {}, company_domain, ip_address, ...}` as merged so far."
+    created_at = models.DateTimeField()
+    erased_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "external_id"], name="customer_external_id")]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+    @property
+    def email(self) -> str:
+        return self._text("email")
+
+    @property
+    def name(self) -> str:
+        return self._text("name")
+
+    def _text(self, key: str) -> str:
+        metadata: Any = self.profile.get("metadata") or {}
+        value = metadata.get(key)
+        return value if isinstance(value, str) else ""
+
+
+class CustomerVersion(models.Model):
+    """One thing said of a customer, and the profile that holds from then on.
+
+    Naming a company in a user's profile is a thing said of the company too, with an empty patch. Versions of a
+    customer are ordered by (`received_at`, `id`); each `profile` is the merge of all patches up to its own.
+    """
+
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="versions")
+    received_at = models.DateTimeField()
+    patch = models.JSONField(default=dict)
+    profile = models.JSONField(default=dict)
+    company = models.ForeignKey(
+        Customer, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    "The company that holds from then on (a patch without one leaves it as it was)."
+
+    class Meta:
+        indexes = [models.Index(fields=["customer", "received_at", "id"], name="version_of_customer")]
+
+
+class EventType(models.TextChoices):
+    API_CALL = "api_call", "API call"
+    ACTION = "action", "Action"
+
+
+class Event(models.Model):
+    """One API call or action. Written once, never changed; nothing scans this table, so it has few indexes."""
+
+    key = models.BinaryField(max_length=16, unique=True)
+    "Digest of the transaction id (or of the whole item): the first item with a key wins."
+    type = models.CharField(max_length=8, choices=EventType.choices)
+    time = models.DateTimeField()
+    received_at = models.DateTimeField()
+    user = models.ForeignKey(
+        Customer, null=True, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    company = models.ForeignKey(
+        Customer, null=True, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    "The company that the event itself names."
+    weight = models.IntegerField(default=1)
+    fields = models.JSONField(default=dict)
+    "What criteria can ask: nested as the field names are, e.g. `{request: {verb}, response: {status}, metadata}`."
+
+    class Meta:
+        verbose_name = "event"
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.pk}"
+
+
+class SealQueue(models.Model):
+    """The rows that are not yet in the columnar copy; a row leaves when its segment is published.
+
+    Rows are queued themselves because ids commit out of order: "everything above the last id" loses rows.
+    """
+
+    class Source(models.TextChoices):
+        EVENT = "event"
+        VERSION = "version"
+        CUSTOMER = "customer"
+
+    source = models.CharField(max_length=8, choices=Source.choices)
+    row = models.BigIntegerField()
+    "Primary key of the Event, CustomerVersion or Customer."
+    segment = models.ForeignKey("Segment", null=True, on_delete=models.PROTECT, related_name="queue")
+    "The segment that these rows will be in; none while they wait for one."
+
+    class Meta:
+        verbose_name_plural = "seal queue"
+
+
+class Segment(models.Model):
+    """One immutable file of the columnar copy. Readers read this list, never a directory."""
+
+    class Kind(models.TextChoices):
+        EVENTS = "events"
+        CUSTOMERS = "customers"
+
+    class State(models.TextChoices):
+        ASSIGNED = "assigned", "rows assigned, file not yet published"
+        PUBLISHED = "published"
+        REPLACED = "replaced", "merged into another; the file is deleted after a grace period"
+
+    kind = models.CharField(max_length=9, choices=Kind.choices)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.ASSIGNED)
+    level = models.PositiveSmallIntegerField(default=0)
+    "How many merges lie behind it."
+    file = models.CharField(max_length=100, blank=True)
+    "Name below the columns directory."
+    rows = models.BigIntegerField(default=0)
+    size = models.BigIntegerField(default=0)
+    checksum = models.CharField(max_length=64, blank=True)
+    min_time = models.DateTimeField(null=True)
+    max_time = models.DateTimeField(null=True)
+    min_received_at = models.DateTimeField(null=True)
+    max_received_at = models.DateTimeField(null=True)
+    "Bounds over its rows, inclusive; they decide which segments an evaluation reads."
+    created_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True)
+    replaced_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "kind"], name="segment_state")]
+
+
+class Erasure(models.Model):
+    """Events of a customer were erased. Kept so that a customer who leaves for it is told the right reason."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="erasures")
+    erased_at = models.DateTimeField(db_index=True)
+    events = models.PositiveIntegerField()
+
+
+class Lease(models.Model):
+    """A named right to do one thing at a time (sealing). It saves work; safety comes from compare-and-set."""
+
+    name = models.CharField(max_length=50, primary_key=True)
+    owner = models.UUIDField(default=uuid.uuid4)
+    leased_until = models.DateTimeField()
+
+
+class Scope(models.TextChoices):
+    COLLECTOR = "collector", "send events, actions, users and companies"
+    READ = "read", "read cohorts, members, changes, deliveries"
+    WRITE = "write", "create and change cohorts and subscriptions"
+    ADMIN = "admin", "manage channels"
+
+
+class ApiKey(models.Model):
+    """A key of a sender or an API client. Only its digest is kept; the key itself is shown once."""
+
+    id = models.CharField(max_length=8, primary_key=True, editable=False)
+    "The public part of the key, by which it is looked up."
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, editable=False)
+    "SHA-256 of the key, which holds 256 random bits: a slow hash would protect nothing more."
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    "To the minute."
+
+    class Meta:
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.id})"

@@ -1,0 +1,180 @@
+"""Who is told of what, and what became of the telling.
+
+Channel (where) <- Subscription (which cohort, which changes) <- Batch (frozen content of one period) <- Delivery (one
+send to one recipient, claimed by compare-and-set) <- Attempt (one try). `Settlement` says of every change what its
+subscription did with it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from encrypted_fields.fields import EncryptedJSONField
+
+from cohorts.models import Cohort, MembershipChange
+from notifications.channels import kind_choices
+
+
+class Channel(models.Model):
+    """A place to notify: webhook, Slack or email, with its settings."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=20, choices=kind_choices)
+    name = models.CharField(max_length=200)
+    config = EncryptedJSONField(default=dict)
+    "As the kind's form cleaned it. Encrypted: it holds addresses and tokens that let anyone post."
+    paused_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL
+    )
+    failing_since = models.DateTimeField(null=True, editable=False)
+    last_error = models.TextField(blank=True, editable=False)
+    "The newest failure in words; cleared by a success."
+    last_success_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subscription(models.Model):
+    """A cohort's notification rule on one channel."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="subscriptions")
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="subscriptions")
+    send_on_addition = models.BooleanField(default=True)
+    send_on_removal = models.BooleanField(default=True)
+    period = models.DurationField(
+        default=timedelta(minutes=15),
+        validators=[MinValueValidator(timedelta(minutes=1)), MaxValueValidator(timedelta(days=7))],
+    )
+    "At most one batch in this time."
+    fields = models.JSONField(default=list, blank=True)
+    "What of a customer is sent beside its id; an empty list sends the id alone."
+    tell_existing = models.BooleanField(default=False)
+    "Tell of the members that were there when the subscription was made, in its first batch."
+    paused_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL
+    )
+    settled_version = models.PositiveBigIntegerField(default=0, editable=False)
+    "Every change up to this version of the membership is settled; the fence of batching."
+    settled_at = models.DateTimeField(editable=False)
+    "End of the last period."
+    existing_told = models.BooleanField(default=False, editable=False)
+    "Whether `tell_existing` is done."
+    sequence = models.PositiveBigIntegerField(default=0, editable=False)
+    "Number of the last batch."
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cohort", "channel"], name="one_subscription_per_channel")]
+
+    def __str__(self) -> str:
+        return f"{self.cohort} to {self.channel}"
+
+
+class Batch(models.Model):
+    """The frozen content for one subscription and one period: the net added and removed customers."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="batches", db_index=False)
+    sequence = models.PositiveBigIntegerField()
+    period_from = models.DateTimeField()
+    period_to = models.DateTimeField()
+    created_at = models.DateTimeField()
+    added = models.PositiveIntegerField()
+    removed = models.PositiveIntegerField()
+    members = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name_plural = "batches"
+        constraints = [models.UniqueConstraint(fields=["subscription", "sequence"], name="batch_sequence")]
+
+
+class Settlement(models.Model):
+    """What one subscription did with one change: each change has exactly one row for each subscription."""
+
+    class Outcome(models.TextChoices):
+        TOLD = "told", "told in a batch"
+        CANCELLED = "cancelled", "cancelled by its opposite within the period"
+        UNWANTED = "unwanted", "not asked for"
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="settlements", db_index=False)
+    change = models.ForeignKey(MembershipChange, on_delete=models.CASCADE, related_name="settlements")
+    outcome = models.CharField(max_length=9, choices=Outcome.choices)
+    batch = models.ForeignKey(Batch, null=True, on_delete=models.CASCADE, related_name="settlements", db_index=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "change"], name="settled_once"),
+            models.CheckConstraint(
+                condition=Q(outcome="told", batch__isnull=False) | (~Q(outcome="told") & Q(batch__isnull=True)),
+                name="told_means_in_a_batch",
+            ),
+        ]
+
+
+class Delivery(models.Model):
+    """One frozen message to one destination: a part of a batch for a webhook, a recipient for email.
+
+    `id` is the part id (`webhook-id`): the receiver's idempotency key, the same at every attempt.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        DEAD = "dead", "given up"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="deliveries")
+    part = models.PositiveIntegerField(default=1)
+    parts = models.PositiveIntegerField(default=1)
+    recipient = models.CharField(max_length=254, blank=True)
+    "The address, for email."
+    content = models.TextField()
+    "The message as composed, as JSON, frozen: every attempt sends the same bytes (jsonb would reorder its keys)."
+    state = models.CharField(max_length=9, choices=State.choices, default=State.PENDING)
+    attempt_count = models.PositiveSmallIntegerField(default=0)
+    "Raised and committed before each request: a send that kills its process counts too."
+    next_attempt_at = models.DateTimeField()
+    leased_by = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    delivered_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "part", "recipient"], name="delivery_part"),
+        ]
+        indexes = [
+            # Finds what is due; settled rows are not in it.
+            models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="delivery_due"),
+        ]
+
+
+class Attempt(models.Model):
+    """One try of a delivery, also when it was cut off (then without an end)."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    duration = models.DurationField(null=True)
+    succeeded = models.BooleanField(null=True)
+    status = models.CharField(max_length=60, blank=True)
+    "What the destination answered, e.g. an HTTP status."
+    error = models.TextField(blank=True)
+    answer = models.TextField(blank=True)
+    "The start of the answer's body, at most 2 kB."
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_number")]
