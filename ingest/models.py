@@ -67,9 +67,7 @@ class CustomerVersion(models.Model):
     received_at = models.DateTimeField()
     patch = models.JSONField(default=dict)
     profile = models.JSONField(default=dict)
-    company = models.ForeignKey(
-        Customer, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
-    )
+    company = models.ForeignKey(Customer, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     "The company that holds from then on (a patch without one leaves it as it was)."
 
     class Meta:

@@ -1,0 +1,112 @@
+"""What the columnar copy offers to everything above it. Which engine runs is known only inside this package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import ibis.expr.types as ir
+import pyarrow as pa
+from pyroaring import BitMap
+
+from ingest.fields import Field, FieldType
+from ingest.models import CustomerKind
+
+
+class ColumnsDamaged(Exception):
+    """A segment is missing or differs from the list: nothing may be evaluated until the copy is rebuilt."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A half-open stretch of time: `start <= t < end`, aware UTC instants; no start means from the beginning."""
+
+    start: datetime | None
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What one pass of sealing moved into the copy."""
+
+    events: int
+    versions: int
+
+
+class Snapshot(Protocol):
+    """What was visible at one instant: events with `time` and `received_at` at or before it, profiles received by then.
+
+    Tables are Ibis expressions on one connection and die with the snapshot. `customer` is always a customer id
+    (`Customer.pk`, 32 bits). No column that a caller compares is null unless it says so.
+    """
+
+    at: datetime
+
+    def events(self, kind: CustomerKind, span: Span) -> ir.Table:
+        """Visible events in the span, one row for each that belongs to a customer of the kind.
+
+        Columns: `id, customer, time, received_at, weight`, and what `value` and `exists` read.
+        """
+
+    def new_events(self, kind: CustomerKind, span: Span, since: datetime) -> ir.Table:
+        """Those of `events` that were not yet visible at `since`; reads recent segments only."""
+
+    def profiles(self, kind: CustomerKind) -> ir.Table:
+        """One row per existing customer of the kind: `customer, external_id, held_from` (null: known by events only),
+        and what `value` and `exists` read. Erased customers are left out."""
+
+    def activity(self, kind: CustomerKind) -> ir.Table:
+        """One row per existing customer of the kind: `customer, first_seen_time, last_seen_time` (null without
+        events), `created`."""
+
+    def new_activity(self, kind: CustomerKind, since: datetime) -> ir.Table:
+        """Per customer with newly visible events since then: `customer, first_new, last_new` (times of events)."""
+
+    def companies(self) -> ir.Table:
+        """`user, company`: the company each user belongs to; users without one are left out."""
+
+    def changed_profiles(self, kind: CustomerKind, since: datetime) -> BitMap:
+        """Customers of whom something was said after `since` (and by the instant); for a user also of its company."""
+
+    def erased_since(self, kind: CustomerKind, since: datetime) -> BitMap:
+        """Customers who lost events to an erasure after `since`."""
+
+    def universe(self, kind: CustomerKind) -> BitMap:
+        """Every customer of the kind that exists at the instant (`criteria-rules` 1), without erased ones."""
+
+    def value(self, table: ir.Table, field: Field, as_type: FieldType) -> ir.Value:
+        """The field's value where it has that type, else null. TAGS and other lists have no single value."""
+
+    def tags(self, table: ir.Table) -> ir.ArrayValue:
+        """The tags of events; an empty list where there are none."""
+
+    def exists(self, table: ir.Table, field: Field) -> ir.BooleanValue:
+        """Whether the field is there with any type, objects and arrays included; never null."""
+
+    def keep(self, table: ir.Table) -> ir.Table:
+        """The table computed once, for several uses within this snapshot."""
+
+    def among(self, ids: BitMap) -> ir.Table:
+        """A table with one column `customer` of these ids, to restrict others by a semi-join."""
+
+    def ids(self, table: ir.Table) -> BitMap:
+        """The values of the column `customer`, executed."""
+
+    def rows(self, table: ir.Table) -> pa.Table:
+        """The table, executed."""
+
+
+class Columns(Protocol):
+    """The columnar copy: fed by sealing, read through snapshots, a cache that can always be made again."""
+
+    def seal(self, now: datetime) -> Sealed:
+        """Move every waiting row into the copy, each exactly once; finishes what a killed process began."""
+
+    def snapshot(self, at: datetime) -> AbstractContextManager[Snapshot]:
+        """Open what was visible at the instant. Raises ColumnsDamaged when the copy cannot be trusted."""
+
+    def rebuild(self, now: datetime) -> Iterable[tuple[int, int]]:
+        """Make the copy again from the rows; yields (rows done, rows in all). Readers use the old one until the end."""
