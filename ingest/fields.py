@@ -88,7 +88,8 @@ def event_field(name: str) -> Field:
             path = name.lower() if ".headers." in prefix else name
             return Field(name, type_, path=path)
     raise UnknownField(
-        f'expected a field of an event such as "response.status", "request.headers.NAME" or "metadata.NAME", not "{name}"'
+        'expected a field of an event such as "response.status", "request.headers.NAME" or "metadata.NAME", '
+        f'not "{name}"'
     )
 
 
