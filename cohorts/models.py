@@ -109,7 +109,6 @@ class Evaluation(models.Model):
     definition_version = models.PositiveIntegerField()
     criteria = models.JSONField()
     as_of = models.DateTimeField()
-    started_at = models.DateTimeField()
     duration = models.DurationField()
     baseline = models.BooleanField(default=False)
     members = models.PositiveIntegerField(null=True)

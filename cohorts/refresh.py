@@ -1,0 +1,120 @@
+"""Bring cohorts up to date: evaluate, compare, explain, write. One cohort's failure is its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from time import perf_counter
+
+from pyroaring import BitMap
+
+from cohorts import membership
+from cohorts.criteria import CriteriaError, parse
+from cohorts.diff import diff
+from cohorts.evaluation import Evaluated, Explanation, clock_at, evaluate, explain, explain_edit
+from cohorts.membership import Current, Superseded
+from cohorts.models import Cohort, Evaluation
+from ingest.columns import open_columns
+from ingest.columns.interface import ColumnsDamaged, Snapshot
+from ingest.models import Customer, CustomerKind
+
+logger = logging.getLogger(__name__)
+
+
+def due_cohorts(now: datetime) -> list[Cohort]:
+    """The cohorts to evaluate at `now`: never evaluated, or a period has passed."""
+    return [cohort for cohort in Cohort.objects.filter(paused_at=None).order_by("created_at") if cohort.is_due(now)]
+
+
+def refresh_cohorts(cohorts: Sequence[Cohort], now: datetime) -> list[Evaluation]:
+    """Evaluate the cohorts as of `now` over one snapshot; returns one evaluation for each that was not skipped.
+
+    When the columns cannot be trusted no membership changes and every cohort shows why.
+    """
+    if not cohorts:
+        return []
+    try:
+        with open_columns().snapshot(now) as snapshot:
+            return _present(refresh_cohort(cohort, snapshot) for cohort in cohorts)
+    except ColumnsDamaged as error:
+        return _present(_record_failure(cohort, now, error, timedelta()) for cohort in cohorts)
+
+
+def refresh_cohort(cohort: Cohort, snapshot: Snapshot) -> Evaluation | None:
+    """Evaluate one cohort as of the snapshot and write what changed.
+
+    None when there is nothing to do: it was already evaluated at this instant or a later one, or another worker
+    or an edit came first. A failure is recorded on the cohort and returned as an evaluation with an error.
+    """
+    if cohort.evaluated_at is not None and snapshot.at <= cohort.evaluated_at:
+        return None
+    started = perf_counter()
+    try:
+        return _refresh(cohort, snapshot, started)
+    except Superseded:
+        return None
+    except Exception as error:
+        logger.exception("Evaluation of cohort %s failed", cohort.pk)
+        return _record_failure(cohort, snapshot.at, error, _since(started))
+
+
+def _refresh(cohort: Cohort, snapshot: Snapshot, started: float) -> Evaluation:
+    current = membership.read(cohort)
+    criteria = parse(cohort.criteria, CustomerKind(cohort.kind))
+    clock = clock_at(snapshot.at, cohort.time_zone, cohort.week_starts_on)
+    evaluated = evaluate(criteria, snapshot, clock)
+    if current is None or cohort.rebaseline:
+        return membership.start(cohort, current, evaluated, snapshot.at, _since(started))
+    moved = diff(current.members, evaluated.members)
+    explanations = _explain(cohort, current, evaluated, moved.changed, snapshot)
+    return membership.apply(cohort, current, evaluated, moved, explanations, snapshot.at, _since(started))
+
+
+def _explain(
+    cohort: Cohort, current: Current, evaluated: Evaluated, changed: BitMap, snapshot: Snapshot
+) -> dict[int, Explanation]:
+    if not changed:
+        return {}
+    if current.definition_version != cohort.definition_version:
+        return explain_edit(evaluated, changed)
+    gone = changed - evaluated.universe
+    erased = BitMap(
+        Customer.objects.filter(kind=cohort.kind, erased_at__isnull=False, pk__in=list(gone)).values_list(
+            "pk", flat=True
+        )
+        if gone
+        else ()
+    )
+    return explain(evaluated, changed, current.before, erased, snapshot)
+
+
+def _record_failure(cohort: Cohort, at: datetime, error: Exception, took: timedelta) -> Evaluation | None:
+    message = _in_words(error)
+    not_newer = Cohort.objects.filter(pk=cohort.pk, definition_version=cohort.definition_version)
+    if not not_newer.update(attempted_at=at, error=message):
+        return None
+    return Evaluation.objects.create(
+        cohort=cohort,
+        definition_version=cohort.definition_version,
+        criteria=cohort.criteria,
+        as_of=at,
+        duration=took,
+        error=message,
+    )
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ColumnsDamaged):
+        return f"The columnar copy of the events cannot be read, so nobody was moved: {error}"
+    if isinstance(error, CriteriaError):
+        return f"The criteria are not valid: {error}"
+    return f"The evaluation failed ({type(error).__name__}): {error}"[:2_000]
+
+
+def _since(started: float) -> timedelta:
+    return timedelta(seconds=perf_counter() - started)
+
+
+def _present(evaluations: Iterable[Evaluation | None]) -> list[Evaluation]:
+    return [evaluation for evaluation in evaluations if evaluation is not None]
