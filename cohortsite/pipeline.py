@@ -33,7 +33,7 @@ Done = TypeVar("Done")
 class CycleReport:
     """What one cycle did. `faults` are steps that failed as a whole; they are tried again in the next cycle."""
 
-    sealed: Sealed = Sealed(events=0, versions=0)
+    sealed: Sealed = field(default_factory=lambda: Sealed(events=0, versions=0))
     evaluations: list[Evaluation] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
