@@ -129,6 +129,9 @@ KEPT_BODY_PATHS: list[str] = env.list("KEPT_BODY_PATHS", default=[])
 # --- Schedule ---------------------------------------------------------------------------------
 
 WORKERS = env.int("WORKERS", default=2)
+"""Processes that work off the units of the pipeline."""
+WORKER_STALE_AFTER = env.int("WORKER_STALE_AFTER", default=180)
+"""Seconds without a sign of life after which `run_worker` restarts the cluster."""
 Q_CLUSTER = {
     "name": "cohortsite",
     "orm": "default",
