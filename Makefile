@@ -1,0 +1,43 @@
+# Needs make and Python 3.11 or later, nothing else: every target makes .venv from uv.lock first.
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint types format properties bench clean
+
+help:  ## Say what can be made
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: $(INSTALLED)  ## Make or renew .venv from uv.lock
+
+$(INSTALLED): uv.lock pyproject.toml
+	@.ci/install
+	@touch $@
+
+demo: $(INSTALLED)  ## Load sample traffic into data/demo and run the site, its worker and two receivers
+	@exec $(BIN)/python manage.py demo
+
+test: $(INSTALLED)  ## Run every check and all tests, on SQLite and on PostgreSQL
+	@.ci/test
+
+lint: $(INSTALLED)  ## Check style and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(INSTALLED)  ## Check types
+	$(BIN)/mypy
+
+format: $(INSTALLED)  ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+properties: $(INSTALLED)  ## Compare the engine with the reference evaluator on many more histories
+	$(BIN)/pytest tests/properties -q --hypothesis-profile=thorough
+
+bench: $(INSTALLED)  ## Measure import and cycles against ClickHouse and DuckDB (takes a while)
+	@.ci/install --group bench
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## Delete .venv, caches and the demo's data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis data/demo
