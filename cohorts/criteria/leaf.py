@@ -1,0 +1,81 @@
+"""What every kind of leaf offers, and what it is evaluated on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pyroaring import BitMap
+
+from cohorts.criteria.place import Place
+from cohorts.criteria.tree import Node, parse_tree
+from cohorts.criteria.windows import Clock
+from cohorts.enums import Reason
+from ingest.columns.interface import Snapshot
+from ingest.models import CustomerKind
+
+
+@dataclass(frozen=True)
+class View:
+    """What a leaf sees: what was visible at an instant, for customers of one kind."""
+
+    snapshot: Snapshot
+    kind: CustomerKind
+    clock: Clock
+
+    @property
+    def universe(self) -> BitMap:
+        """The customers that exist."""
+        return self.snapshot.universe(self.kind)
+
+    def at(self, instant: datetime) -> Clock:
+        """The cohort's clock at another instant."""
+        return Clock(instant, self.clock.time_zone, self.clock.week_starts_on)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why a leaf turned for one customer: its value against its threshold, and what caused it."""
+
+    sentence: str
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The answer of a leaf, good as long as its snapshot.
+
+    `evidence(ids, since)` explains, per id, a turn of the leaf between the instant `since` and that of the
+    snapshot; with None the leaf was never evaluated before.
+    """
+
+    members: BitMap
+    evidence: Callable[[BitMap, datetime | None], dict[int, Evidence]]
+
+
+class Leaf(ABC):
+    """One condition on customers; `path` is its place in the document."""
+
+    path: str
+
+    @abstractmethod
+    def words(self) -> str:
+        """The condition in plain words, e.g. `first seen today`."""
+
+    @abstractmethod
+    def evaluate(self, view: View) -> Matched:
+        """The customers of the view's universe that it holds for. Raises ColumnsDamaged."""
+
+
+def parse_node(value: object, place: Place) -> Node[Leaf]:
+    """The tree of leaves of a node. Raises CriteriaError."""
+    return parse_tree(value, place, _parse_leaf, place.leaf_kinds)
+
+
+def _parse_leaf(value: dict[str, Any], place: Place) -> Leaf:
+    [kind] = place.leaf_kinds.keys() & value.keys()
+    leaf: Leaf = place.leaf_kinds[kind](value, place)
+    return leaf

@@ -1,0 +1,163 @@
+"""`performed`: how often a customer did something inside a window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, partial
+from typing import Any
+
+import ibis.expr.types as ir
+from pyroaring import BitMap
+
+from cohorts.criteria.cells import instant
+from cohorts.criteria.events import Events, parse_events
+from cohorts.criteria.leaf import Evidence, Leaf, Matched, View
+from cohorts.criteria.place import Place, read_count, read_object
+from cohorts.criteria.windows import Window, event_span, parse_window, without
+from cohorts.criteria.wording import cut, say_times
+from cohorts.enums import Reason
+from ingest.columns.interface import Span
+
+KEYS = ("performed", "at_least", "at_most", "within")
+LONGEST_EVENTS = 200
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many times are asked for: `at_least <= n <= at_most`; no upper bound when it is None."""
+
+    at_least: int
+    at_most: int | None
+
+    def hold(self, count: int) -> bool:
+        return self.at_least <= count and (self.at_most is None or count <= self.at_most)
+
+    @property
+    def words(self) -> str:
+        if self.at_most is None:
+            return f"at least {self.at_least:,}"
+        if not self.at_least:
+            return f"at most {self.at_most:,}"
+        return (
+            f"exactly {self.at_least:,}" if self.at_least == self.at_most else f"{self.at_least:,} to {self.at_most:,}"
+        )
+
+
+@dataclass(frozen=True)
+class Performed(Leaf):
+    """The customers whose matching events in the window weigh as much as the bounds say."""
+
+    path: str
+    events: Events
+    bounds: Bounds
+    window: Window
+
+    def words(self) -> str:
+        events, window = self.events.words(), self.window.words
+        if self.bounds.at_most == 0:
+            return f"did not perform {events} {window}"
+        times = "time" if (self.bounds.at_most or self.bounds.at_least) == 1 else "times"
+        return f"performed {events} {self.bounds.words} {times} {window}"
+
+    def evaluate(self, view: View) -> Matched:
+        """Counts once; the evidence reads the same counts."""
+        span = event_span(self.window, view.clock)
+        counts = view.snapshot.keep(self._count(view, [view.snapshot.events(view.kind, span)]))
+        if self.bounds.at_least:
+            members = view.snapshot.ids(counts.filter(self._within_bounds(counts))) & view.universe
+        else:  # also customers without any event
+            members = view.universe - view.snapshot.ids(counts.filter(counts.n > self.bounds.at_most))
+        return Matched(members, partial(self._explain, view, counts))
+
+    def _within_bounds(self, counts: ir.Table) -> ir.BooleanValue:
+        enough = counts.n >= self.bounds.at_least
+        return enough if self.bounds.at_most is None else enough & (counts.n <= self.bounds.at_most)
+
+    def _count(self, view: View, tables: Iterable[ir.Table]) -> ir.Table:
+        """`customer, n`: the weight of the matching events of the tables together."""
+        first, *others = [
+            self.events.among(table, view.snapshot, view.clock).select("customer", "weight") for table in tables
+        ]
+        rows = first.union(*others) if others else first
+        return rows.group_by("customer").aggregate(n=rows.weight.sum().cast("int64"))
+
+    def _explain(self, view: View, counts: ir.Table, ids: BitMap, since: datetime | None) -> dict[int, Evidence]:
+        now = _read_counts(view, counts, ids)
+        reasons = {} if since is None else self._reasons(view, now, ids, since)
+        events = cut(self.events.words(), LONGEST_EVENTS)
+
+        @cache  # many customers share a count
+        def explain(count: int, reason: Reason) -> Evidence:
+            return Evidence(f"{events}: {say_times(count)} {self.window.words} ({self.bounds.words})", reason)
+
+        return {id_: explain(now.get(id_, 0), reasons.get(id_, Reason.BEHAVIOR)) for id_ in ids}
+
+    def _reasons(self, view: View, now: dict[int, int], ids: BitMap, since: datetime) -> dict[int, Reason]:
+        """The reasons that are not the arrival of matching events.
+
+        The window is asked last: it counts as the cause only where its moving on alone turns the answer.
+        """
+        snapshot = view.snapshot
+        new_events = snapshot.new_events(view.kind, event_span(self.window, view.clock), since)
+        new = _read_counts(view, self._count(view, [new_events]), ids)
+        seen_then = {id_: now.get(id_, 0) - new.get(id_, 0) for id_ in ids}
+        rest = BitMap(
+            id_ for id_, count in seen_then.items() if self.bounds.hold(count) == self.bounds.hold(now.get(id_, 0))
+        ) - snapshot.erased_since(view.kind, since)
+        if not rest:
+            return {}
+        aged = self._aged(view, rest, seen_then, since)
+        said = (rest - aged) & snapshot.changed_profiles(view.kind, since)
+        return {**dict.fromkeys(aged, Reason.TIME), **dict.fromkeys(said, Reason.PROFILE)}
+
+    def _aged(self, view: View, ids: BitMap, seen_then: dict[int, int], since: datetime) -> BitMap:
+        """Those of the customers for whom the same events gave another answer with the clock at `since`."""
+        if self.events.moves:
+            return ids
+        then, now = event_span(self.window, view.at(since)), event_span(self.window, view.clock)
+        left = self._count_seen(view, without(then, now), ids, since)
+        entered = self._count_seen(view, without(now, then), ids, since)
+        return BitMap(
+            id_
+            for id_ in ids
+            if self.bounds.hold(seen_then[id_])
+            != self.bounds.hold(seen_then[id_] + left.get(id_, 0) - entered.get(id_, 0))
+        )
+
+    def _count_seen(self, view: View, spans: list[Span], ids: BitMap, since: datetime) -> dict[int, int]:
+        """The weight of the matching events in the spans that were visible at `since`, per customer."""
+        tables = [view.snapshot.events(view.kind, span) for span in spans if span.start is None or span.start <= since]
+        seen = [table.filter(table.time <= instant(since), table.received_at <= instant(since)) for table in tables]
+        return _read_counts(view, self._count(view, seen), ids) if seen else {}
+
+
+def parse(value: dict[str, Any], place: Place) -> Performed:
+    """The leaf of an object with the key `performed`. Raises CriteriaError."""
+    read_object(value, place, "an object", KEYS)
+    events = parse_events(value["performed"], place.key("performed"))
+    bounds = _parse_bounds(value, place)
+    if "within" not in value:
+        raise place.key("within").fault('missing, expected a window such as {"last": "7d"} or {"ever": true}')
+    return Performed(place.path, events, bounds, parse_window(value["within"], place.key("within")))
+
+
+def _parse_bounds(value: dict[str, Any], place: Place) -> Bounds:
+    at_least, at_most = (
+        read_count(value[key], place.key(key)) if key in value else None for key in ("at_least", "at_most")
+    )
+    if at_most is None:
+        if at_least is None:
+            raise place.fault('expected "at_least", "at_most" or both')
+        if at_least == 0:
+            raise place.key("at_least").fault('expected 1 or more, or an "at_most" beside it')
+    elif at_most < (at_least or 0):
+        raise place.key("at_most").fault('expected no less than "at_least"')
+    return Bounds(at_least or 0, at_most)
+
+
+def _read_counts(view: View, counts: ir.Table, ids: BitMap) -> dict[int, int]:
+    """`{customer: n}` of those of the customers that have a row."""
+    rows = view.snapshot.rows(counts.semi_join(view.snapshot.among(ids), "customer").select("customer", "n"))
+    return dict(zip(rows["customer"].to_pylist(), rows["n"].to_pylist(), strict=True))

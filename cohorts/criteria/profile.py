@@ -1,0 +1,153 @@
+"""A condition on a field of the customer, or of the company that a user belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import ibis.expr.types as ir
+from pyroaring import BitMap
+
+from cohorts.criteria.cells import Cell, as_utc
+from cohorts.criteria.conditions import Condition, parse_condition
+from cohorts.criteria.leaf import Evidence, Leaf, Matched, View
+from cohorts.criteria.operators import is_about_time
+from cohorts.criteria.place import Place
+from cohorts.criteria.windows import Clock
+from cohorts.criteria.wording import say_found
+from cohorts.enums import Reason
+from ingest.columns.interface import Snapshot
+from ingest.fields import CUSTOMER_ACTIVITY, Field, FieldType, customer_field
+from ingest.models import CustomerKind
+
+COMPANY = "company."
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Profile(Leaf):
+    """The customers whose field passes the condition. `owner` has the field: the customer's kind, or its company."""
+
+    path: str
+    kind: CustomerKind
+    owner: CustomerKind
+    condition: Condition
+
+    def words(self) -> str:
+        return self.condition.words()
+
+    def evaluate(self, view: View) -> Matched:
+        """Finds the customers that pass the positive check; a negative one is their complement."""
+        cell = self._cell(view.snapshot)
+        passing = cell.table.filter(self.condition.holds(cell, view.clock)).select("customer")
+        found = view.snapshot.ids(self._of_customers(view.snapshot, passing)) & view.universe
+        return Matched(view.universe - found if self.condition.negative else found, partial(self._explain, view))
+
+    @property
+    def _is_activity(self) -> bool:
+        return self.condition.field.column in CUSTOMER_ACTIVITY
+
+    def _cell(self, snapshot: Snapshot) -> Cell:
+        table = snapshot.activity(self.owner) if self._is_activity else snapshot.profiles(self.owner)
+        return Cell(snapshot, table, self.condition.field)
+
+    def _of_customers(self, snapshot: Snapshot, owners: ir.Table) -> ir.Table:
+        """A table about owners (column `customer`) as a table about the customers asked for."""
+        if self.owner == self.kind:
+            return owners
+        links = snapshot.companies()
+        joined = links.join(owners, links.company == owners.customer)
+        return joined.select(customer=links.user, **{name: owners[name] for name in owners.columns[1:]})
+
+    def _explain(self, view: View, ids: BitMap, since: datetime | None) -> dict[int, Evidence]:
+        found = self._read(view, self._values(view, since), ids)
+        reasons = {} if since is None else self._reasons(view, ids, found, since)
+        return {
+            id_: Evidence(self._sentence(found.get(id_, {}), view.clock), reasons.get(id_, Reason.BEHAVIOR))
+            for id_ in ids
+        }
+
+    def _read(self, view: View, owners: ir.Table, ids: BitMap) -> dict[int, Row]:
+        table = self._of_customers(view.snapshot, owners).semi_join(view.snapshot.among(ids), "customer")
+        rows = view.snapshot.rows(table).to_pylist()
+        return {row["customer"]: {name: as_utc(value) for name, value in row.items()} for row in rows}
+
+    def _values(self, view: View, since: datetime | None) -> ir.Table:
+        """Per owner the field's value of each type it can have, and whether the clock alone turns the answer."""
+        cell = self._cell(view.snapshot)
+        values: dict[str, ir.Value] = {name: read(cell) for name, read in READERS[self.condition.field.type].items()}
+        values["exists"] = cell.exists()
+        if since is not None:
+            now, then = (self.condition.holds(cell, clock) for clock in (view.clock, view.at(since)))
+            values["aged"] = now != then
+        return cell.table.select("customer", **values)
+
+    def _reasons(self, view: View, ids: BitMap, found: dict[int, Row], since: datetime) -> dict[int, Reason]:
+        snapshot = view.snapshot
+        said = snapshot.changed_profiles(self.kind, since)
+        erased = snapshot.erased_since(self.kind, since)
+        arrived = self._read(view, snapshot.new_activity(self.owner, since), ids) if self._is_activity else {}
+
+        def reason(id_: int) -> Reason:
+            row = found.get(id_, {})
+            if self._is_activity and self._is_new(row.get("time"), arrived.get(id_, {}), since):
+                return Reason.BEHAVIOR if id_ in arrived else Reason.PROFILE
+            if not self._is_activity and id_ in said:
+                return Reason.PROFILE
+            if id_ not in erased and row.get("aged"):
+                return Reason.TIME
+            return Reason.PROFILE if id_ in said else Reason.BEHAVIOR
+
+        return {id_: reason(id_) for id_ in ids}
+
+    def _is_new(self, value: datetime | None, arrived: Row, since: datetime) -> bool:
+        """Whether a time of the customer's activity is not what it was at `since`."""
+        if value is None:
+            return False
+        match self.condition.field.column:
+            case "first_seen_time":
+                return value == arrived.get("first_new")
+            case "last_seen_time":
+                return value == arrived.get("last_new")
+        return value > since
+
+    def _sentence(self, row: Row, clock: Clock) -> str:
+        subject, threshold = self.condition.subject, self.condition.predicate
+        if not row.get("exists"):
+            return f"{self.condition.name} is not set ({threshold})"
+        verb = "" if self._is_activity else "is "
+        return f"{subject} {verb}{self._say(row, clock)} ({threshold})"
+
+    def _say(self, row: Row, clock: Clock) -> str:
+        if row.get("time") is not None and (self._is_activity or is_about_time(self.condition.check)):
+            return clock.local(row["time"])
+        for type_ in ("text", "number", "boolean"):
+            if row.get(type_) is not None:
+                return say_found(row[type_])
+        return "of another type"
+
+
+READERS: dict[FieldType, dict[str, Callable[[Cell], ir.Value]]] = {
+    FieldType.TEXT: {"text": Cell.text},
+    FieldType.TIME: {"time": Cell.time},
+    FieldType.ANY: {"text": Cell.text, "number": Cell.number, "boolean": Cell.boolean, "time": Cell.time},
+}
+"The types that a customer's field of a type can be found in."
+
+
+def parse(value: dict[str, Any], place: Place) -> Profile:
+    """The leaf of an object with the key `field`. Raises CriteriaError."""
+    condition = parse_condition(value, place, partial(_find_field, place.kind))
+    return Profile(place.path, place.kind, _owner(place.kind, condition.name), condition)
+
+
+def _owner(kind: CustomerKind, name: str) -> CustomerKind:
+    return CustomerKind.COMPANY if kind == CustomerKind.USER and name.startswith(COMPANY) else kind
+
+
+def _find_field(kind: CustomerKind, name: str) -> Field:
+    owner = _owner(kind, name)
+    return customer_field(owner, name if owner == kind else name.removeprefix(COMPANY))
