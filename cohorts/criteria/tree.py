@@ -55,10 +55,11 @@ def parse_tree(
         raise place.fault(f"expected an object with one of the keys {quoted([*GROUPS, *kinds])}")
     found = [key for key in (*GROUPS, *kinds) if key in value]
     if not found:
-        given = f", found {quoted([str(key) for key in value], 'and')}" if value else ""
-        raise place.fault(f"expected one of the keys {quoted([*GROUPS, *kinds])}{given}")
+        given = quoted([str(key) for key in value], "and") if value else "none"
+        raise place.fault(f"expected one of the keys {quoted([*GROUPS, *kinds])}, found {given}")
     if len(found) > 1:
-        raise place.fault(f"expected only one of the keys {quoted(found, 'and')}")
+        only = quoted(found, "and")
+        raise place.fault(f"expected only one of the keys {only}")
     [kind] = found
     if kind not in GROUPS:
         place.count_leaf()
