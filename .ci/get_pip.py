@@ -6,11 +6,14 @@ import sys
 import tempfile
 import urllib.request
 from pathlib import Path
+from urllib.parse import urljoin
 
-with urllib.request.urlopen("https://pypi.org/pypi/pip/json", timeout=60) as answer:
+INDEX = "https://pypi.org/pypi/pip/json"
+
+with urllib.request.urlopen(INDEX, timeout=60) as answer:
     files = json.load(answer)["urls"]
 wheel = next(file for file in files if file["packagetype"] == "bdist_wheel")
 with tempfile.TemporaryDirectory() as directory:
     path = Path(directory, wheel["filename"])
-    urllib.request.urlretrieve(wheel["url"], path)
+    urllib.request.urlretrieve(urljoin(INDEX, wheel["url"]), path)
     subprocess.run([sys.executable, f"{path}/pip", "install", "--quiet", "--no-index", path], check=True)

@@ -1,0 +1,76 @@
+"""What the demo prints: the notifications as they arrived, shortened for the screen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Table
+
+from cohortsite.demo.receivers import Hook, Mail
+
+SHOWN_CUSTOMERS = 2
+SHOWN_LINES = 30
+
+
+def show_received(console: Console, received: Sequence[Hook | Mail]) -> None:
+    """A table of all webhooks, then the most telling one and the newest mail in full."""
+    hooks = [item for item in received if isinstance(item, Hook)]
+    mails = [item for item in received if isinstance(item, Mail)]
+    if hooks:
+        console.print(table_of(hooks))
+        example = max(
+            hooks, key=lambda hook: (bool(hook.body["added"]) + bool(hook.body["removed"]), hook.body["created_at"])
+        )
+        console.print(panel_of(example))
+    if mails:
+        console.print(panel_of(mails[-1]))
+
+
+def table_of(hooks: Sequence[Hook]) -> Table:
+    """One line for each cohort: how often it was told and what."""
+    table = Table(title=f"{len(hooks)} webhooks received", title_justify="left", title_style="bold")
+    for name in ("cohort", "webhooks", "added", "removed", "members now"):
+        table.add_column(name, justify="left" if name == "cohort" else "right")
+    for name in dict.fromkeys(hook.body["cohort"]["name"] for hook in hooks):
+        own = [hook.body for hook in hooks if hook.body["cohort"]["name"] == name]
+        sums = [sum(body["counts"][what] for body in own) for what in ("added", "removed")]
+        table.add_row(name, str(len(own)), *map(str, sums), str(own[-1]["counts"]["members"]))
+    return table
+
+
+def panel_of(item: Hook | Mail) -> Panel:
+    """A notification in full, with long lists cut."""
+    if isinstance(item, Hook):
+        signature = "signature verified" if item.verified else "SIGNATURE WRONG"
+        text = json.dumps(shortened(item.body), indent=2, ensure_ascii=False)
+        return Panel(Syntax(text, "json", background_color="default", word_wrap=True), title=f"Webhook ({signature})")
+    lines = item.text.strip().splitlines()
+    more = [f"… {len(lines) - SHOWN_LINES} more lines"] if len(lines) > SHOWN_LINES else []
+    return Panel(Group(f"To: {item.to}", f"Subject: {item.subject}", "", *lines[:SHOWN_LINES], *more), title="Mail")
+
+
+def shortened(body: dict[str, Any]) -> dict[str, Any]:
+    """The body with the first customers only."""
+    return {key: cut(value) if key in ("added", "removed") else value for key, value in body.items()}
+
+
+def cut(customers: list[Any]) -> list[Any]:
+    """The first customers and how many more there are."""
+    more = len(customers) - SHOWN_CUSTOMERS
+    return [*customers[:SHOWN_CUSTOMERS], f"… {more} more"] if more > 0 else customers
+
+
+def line_of(item: Hook | Mail, at: datetime) -> str:
+    """A notification in one line, for those that arrive while the demo is up."""
+    if isinstance(item, Mail):
+        return f"{at:%H:%M:%S}  mail     {item.subject}"
+    counts = item.body["counts"]
+    names = [entry.get("name") or entry.get("user_id") or entry.get("company_id") for entry in item.body["added"]]
+    who = f": {', '.join(names[:3])}" if names else ""
+    return f"{at:%H:%M:%S}  webhook  {item.body['cohort']['name']}, +{counts['added']} -{counts['removed']}{who}"

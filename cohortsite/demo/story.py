@@ -1,0 +1,153 @@
+"""What the demo sets up: an administrator, a key, five cohorts and whom they tell; and the state it continues from."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from cohorts.models import Cohort
+from ingest.keys import make_key
+from ingest.models import CustomerKind, Scope
+from notifications.channels.webhook import new_secret
+from notifications.models import Channel, Subscription
+
+ADMINISTRATOR = "admin"
+PERIOD = timedelta(minutes=1)
+"""The shortest: whoever watches the demo should not have to wait a quarter of an hour."""
+RECIPIENT = "success@fernpost.example"
+
+API_CALLS = {"type": "api_call"}
+COHORTS: dict[str, tuple[str, CustomerKind, list[dict[str, Any]]]] = {
+    "new-and-stuck": (
+        "New today and hit a 400",
+        CustomerKind.USER,
+        [
+            {"field": "first_seen_time", "op": "on", "value": {"calendar": "today"}},
+            {
+                "performed": API_CALLS | {"where": {"field": "response.status", "op": "is", "value": 400}},
+                "at_least": 1,
+                "within": {"calendar": "today"},
+            },
+        ],
+    ),
+    "gone-quiet": (
+        "Active before, quiet for a week",
+        CustomerKind.USER,
+        [
+            {"performed": API_CALLS, "at_least": 20, "within": {"from": "37d", "to": "7d"}},
+            {"performed": API_CALLS, "at_most": 0, "within": {"last": "7d"}},
+        ],
+    ),
+    "heavy-users": (
+        "Heavy users of the last 24 hours",
+        CustomerKind.USER,
+        [{"performed": API_CALLS, "at_least": 40, "within": {"last": "24h"}}],
+    ),
+    "outgrowing-the-plan": (
+        "Outgrowing a small plan",
+        CustomerKind.USER,
+        [
+            {"field": "metadata.plan", "op": "is", "value": ["free", "starter"]},
+            {"performed": API_CALLS, "at_least": 15, "within": {"last": "24h"}},
+        ],
+    ),
+    "server-errors": (
+        "Companies that met server errors",
+        CustomerKind.COMPANY,
+        [
+            {
+                "performed": API_CALLS | {"where": {"field": "response.status", "op": ">=", "value": 500}},
+                "at_least": 3,
+                "within": {"last": "6h"},
+            }
+        ],
+    ),
+}
+"""Key -> name, kind and criteria, all of which must hold."""
+MAILED = ("new-and-stuck", "gone-quiet")
+"""The cohorts that are told by email too."""
+FIELDS = {
+    CustomerKind.USER: ["email", "name", "metadata.plan"],
+    CustomerKind.COMPANY: ["company_domain", "name", "metadata.plan"],
+}
+
+
+@dataclass
+class State:
+    """What a later run must know; it stands in `demo.json` in the data directory."""
+
+    anchor: str
+    "The hour of the first run, around which the traffic is made."
+    until: str
+    "Up to here the traffic is in the database."
+    password: str
+    api_key: str
+
+    @classmethod
+    def read(cls, file: Path) -> State | None:
+        """The state of earlier runs, or none."""
+        return cls(**json.loads(file.read_text())) if file.exists() else None
+
+    def write(self, file: Path) -> None:
+        """Keep it; the file holds a password and a key of the demo."""
+        new = file.with_suffix(".new")
+        new.touch(mode=0o600)
+        new.write_text(json.dumps(asdict(self), indent=2))
+        new.replace(file)
+
+
+def first_state(anchor: datetime, until: datetime, now: datetime) -> State:
+    """Make the administrator and the key."""
+    password = secrets.token_urlsafe(9)
+    administrator, _ = User.objects.update_or_create(
+        username=ADMINISTRATOR, defaults={"is_staff": True, "is_superuser": True, "email": RECIPIENT}
+    )
+    administrator.set_password(password)
+    administrator.save()
+    _, api_key = make_key("demo", list(Scope), now, created_by=administrator)
+    return State(anchor.isoformat(), until.isoformat(), password, api_key)
+
+
+def make_cohorts(at: datetime) -> None:
+    """Save the five cohorts as if at `at`; those that are there stay as they are."""
+    for key, (name, kind, criteria) in COHORTS.items():
+        values = {"name": name, "kind": kind, "criteria": {"version": 1, "match": {"all": criteria}}}
+        Cohort.objects.get_or_create(key=key, defaults={**values, "period": PERIOD, "created_at": at})
+
+
+def make_channels(url: str, at: datetime) -> tuple[Channel, Channel]:
+    """The webhook channel, pointed at `url`, and the email channel."""
+    hook, _ = Channel.objects.get_or_create(
+        name="Demo webhook",
+        defaults={"kind": "webhook", "created_at": at, "config": {"url": url, "secret": new_secret()}},
+    )
+    hook.config = {**hook.config, "url": url}
+    hook.save(update_fields=["config"])
+    mail, _ = Channel.objects.get_or_create(
+        name="Customer success",
+        defaults={"kind": "email", "created_at": at, "config": {"recipients": [RECIPIENT]}},
+    )
+    return hook, mail
+
+
+def subscribe(hook: Channel, mail: Channel, at: datetime) -> None:
+    """Tell the webhook of every cohort and the mail of some, from the members of now on."""
+    for cohort in Cohort.objects.filter(key__in=COHORTS).select_related("membership"):
+        for channel in [hook, mail] if cohort.key in MAILED else [hook]:
+            Subscription.objects.get_or_create(
+                cohort=cohort,
+                channel=channel,
+                defaults={
+                    "period": PERIOD,
+                    "fields": FIELDS[CustomerKind(cohort.kind)],
+                    "created_at": at,
+                    "settled_at": at,
+                    "settled_version": cohort.membership.version,
+                },
+            )
