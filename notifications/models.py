@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -19,8 +20,29 @@ from encrypted_fields.fields import EncryptedJSONField
 from cohorts.models import Cohort, MembershipChange
 from notifications.channels import kind_choices
 
+DEFAULT_PERIOD = timedelta(minutes=15)
+SHORTEST_PERIOD = timedelta(minutes=1)
+LONGEST_PERIOD = timedelta(days=7)
 
-class Channel(models.Model):
+
+class EditedByPeople(models.Model):
+    """A row of which people write one half and the pipeline the other.
+
+    Saving writes only what people may edit, so that a form that was open for a while does not put back what the
+    pipeline has moved on since. The pipeline writes its half by `update`.
+    """
+
+    class Meta:
+        abstract = True
+
+    def save(self, **options: Any) -> None:
+        """Save; of a row that exists, only the editable fields unless `update_fields` says otherwise."""
+        if not self._state.adding and options.get("update_fields") is None:
+            options["update_fields"] = [field.name for field in self._meta.concrete_fields if field.editable]
+        super().save(**options)
+
+
+class Channel(EditedByPeople):
     """A place to notify: webhook, Slack or email, with its settings."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -42,7 +64,7 @@ class Channel(models.Model):
         return self.name
 
 
-class Subscription(models.Model):
+class Subscription(EditedByPeople):
     """A cohort's notification rule on one channel."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -51,8 +73,8 @@ class Subscription(models.Model):
     send_on_addition = models.BooleanField(default=True)
     send_on_removal = models.BooleanField(default=True)
     period = models.DurationField(
-        default=timedelta(minutes=15),
-        validators=[MinValueValidator(timedelta(minutes=1)), MaxValueValidator(timedelta(days=7))],
+        default=DEFAULT_PERIOD,
+        validators=[MinValueValidator(SHORTEST_PERIOD), MaxValueValidator(LONGEST_PERIOD)],
     )
     "At most one batch in this time."
     fields = models.JSONField(default=list, blank=True)
@@ -64,6 +86,8 @@ class Subscription(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL
     )
+    started_version = models.PositiveBigIntegerField(default=0, editable=False)
+    "The membership's version when it was made: changes up to it are not its business."
     settled_version = models.PositiveBigIntegerField(default=0, editable=False)
     "Every change up to this version of the membership is settled; the fence of batching."
     settled_at = models.DateTimeField(editable=False)
@@ -145,6 +169,7 @@ class Delivery(models.Model):
     attempt_count = models.PositiveSmallIntegerField(default=0)
     "Raised and committed before each request: a send that kills its process counts too."
     next_attempt_at = models.DateTimeField()
+    "When it is due. A claim already sets the time of the next attempt: one that is cut off costs no extra rule."
     leased_by = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
@@ -159,6 +184,10 @@ class Delivery(models.Model):
         indexes = [
             # Finds what is due; settled rows are not in it.
             models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="delivery_due"),
+            # Lists of deliveries, newest first: their ids are random.
+            models.Index(fields=["-created_at"], name="delivery_newest"),
+            # Finds what is on its way, to keep it to one per channel.
+            models.Index(fields=["channel"], condition=Q(leased_by__isnull=False), name="delivery_on_its_way"),
         ]
 
 

@@ -1,0 +1,210 @@
+"""Email: one message for each recipient, as HTML and text, by any provider (anymail) or SMTP."""
+
+from __future__ import annotations
+
+import json
+import re
+import smtplib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from anymail.exceptions import (
+    AnymailAPIError,
+    AnymailConfigurationError,
+    AnymailError,
+    AnymailInvalidAddress,
+    AnymailRecipientsRefused,
+    AnymailSerializationError,
+    AnymailUnsupportedFeature,
+)
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.validators import validate_email
+from django.template.loader import render_to_string
+
+from notifications.channels.base import ChannelKind, Config, ConfigForm, DeliveryError, Letter, Limits, Outcome
+from notifications.message import Entry, Message, encode, one_line
+
+SUBJECT, NAME, SENTENCE = 150, 100, 300
+"""Most characters of a subject, of a customer's name, and of a reason."""
+MOST_RECIPIENTS = 50
+TRY_AGAIN = {408, 425, 429}
+
+
+class Addresses(forms.CharField):
+    """Email addresses, as a list or as text separated by commas, semicolons or lines."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "placeholder": "success@example.com"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        texts = value if isinstance(value, list) else re.split(r"[,;\s]+", str(value or ""))
+        return list(dict.fromkeys(str(text).strip() for text in texts if str(text).strip()))
+
+    def validate(self, value: Any) -> None:
+        if not value:
+            raise ValidationError("expected at least one email address")
+        if len(value) > MOST_RECIPIENTS:
+            raise ValidationError(f"expected at most {MOST_RECIPIENTS} email addresses")
+        for address in value:
+            try:
+                validate_email(address)
+            except ValidationError:
+                raise ValidationError(f'expected an email address, not "{one_line(address, 80)}"') from None
+
+    def run_validators(self, value: Any) -> None:
+        """Each address is validated above; those of a text do not fit a list."""
+
+
+class EmailForm(ConfigForm):
+    """Who gets the mail."""
+
+    recipients = Addresses(help_text="One address on each line; each gets a message of its own.")
+
+
+class Email(ChannelKind):
+    """The first customers by name, the others by number."""
+
+    kind = "email"
+    label = "Email"
+    form = EmailForm
+    limits = Limits(customers=50)
+
+    def destinations(self, config: Config) -> list[str]:
+        return list(config["recipients"])
+
+    def write(self, message: Message) -> str:
+        shown = {"message": message, "words": message.words, "groups": _groups(message)}
+        return encode(
+            {
+                "subject": one_line(message.words.headline, SUBJECT),
+                "text": render_to_string("notifications/email/message.txt", shown),
+                "html": render_to_string("notifications/email/message.html", shown),
+                "list": message.cohort.id,
+            }
+        )
+
+    def send(self, config: Config, letter: Letter) -> Outcome:
+        mail = _mail(letter)
+        with _failures_explained(), _connection() as connection:
+            connection.send_messages([mail])
+        return _accepted(mail, letter.recipient)
+
+    def summary(self, config: Config) -> str:
+        first, *others = config["recipients"]
+        return f"{first} and {len(others)} more" if others else str(first)
+
+
+def _groups(message: Message) -> list[dict[str, Any]]:
+    words = message.words
+    shown = (
+        (words.joined, message.added, words.more_joined, "#15803d"),
+        (words.left, message.removed, words.more_left, "#b45309"),
+    )
+    return [
+        {"title": title, "customers": [_customer(entry) for entry in entries], "more": more, "color": color}
+        for title, entries, more, color in shown
+        if title
+    ]
+
+
+def _customer(entry: Entry) -> dict[str, str]:
+    return {
+        "title": one_line(entry.title, NAME),
+        "details": ", ".join(one_line(detail, NAME) for detail in entry.details),
+        "because": one_line(entry.because, SENTENCE),
+        "url": entry.url,
+    }
+
+
+def _mail(letter: Letter) -> EmailMultiAlternatives:
+    content = json.loads(letter.content)
+    host = urlsplit(settings.SITE_URL).hostname or "localhost"
+    mail = EmailMultiAlternatives(
+        subject=content["subject"],
+        body=content["text"],
+        to=[letter.recipient],
+        headers={
+            "Message-ID": f"<{letter.id}@{host}>",  # the same at every attempt: readers fold duplicates
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "All",
+            "List-Id": f"<{content['list']}.{host}>",
+        },
+    )
+    mail.attach_alternative(content["html"], "text/html")
+    return mail
+
+
+@contextmanager
+def _connection() -> Iterator[BaseEmailBackend]:
+    """An open connection whose goodbye does not count: a mail that was taken is not sent again for it."""
+    connection = get_connection()
+    connection.open()
+    try:
+        yield connection
+    finally:
+        with suppress(OSError, smtplib.SMTPException, AnymailError):
+            connection.close()
+
+
+@contextmanager
+def _failures_explained() -> Iterator[None]:
+    """In words of ours: a provider's own texts may hold keys."""
+    try:
+        yield
+    except smtplib.SMTPRecipientsRefused as error:
+        code, reason = next(iter(error.recipients.values()))
+        raise _smtp_refusal(code, reason, whole=True) from None
+    except smtplib.SMTPResponseException as error:
+        raise _smtp_refusal(error.smtp_code, error.smtp_error, whole=False) from None
+    except (smtplib.SMTPException, OSError) as error:
+        raise DeliveryError(f"the mail server was not reached ({type(error).__name__})", status="failed") from None
+    except AnymailAPIError as error:
+        raise _provider_refusal(error) from None
+    except (AnymailInvalidAddress, AnymailRecipientsRefused) as error:
+        raise DeliveryError("the provider refused the address", permanent=True, status=type(error).__name__) from None
+    except (AnymailConfigurationError, AnymailUnsupportedFeature, AnymailSerializationError) as error:
+        raise DeliveryError(
+            f"the email settings do not allow it ({type(error).__name__})", permanent=True, status="settings"
+        ) from None
+
+
+def _smtp_refusal(code: int, reason: bytes | str, *, whole: bool) -> DeliveryError:
+    """`whole`: the address itself was refused. A 5xx there is for good; elsewhere someone may yet mend the settings."""
+    said = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    return DeliveryError(
+        f"the mail server answered {code}: {one_line(said, 200)}",
+        permanent=whole and 500 <= code < 600,
+        status=str(code),
+        answer=said[:2000],
+    )
+
+
+def _provider_refusal(error: AnymailAPIError) -> DeliveryError:
+    code = getattr(error, "status_code", None)
+    if code is None:
+        return DeliveryError("the email provider was not reached", status="failed")
+    return DeliveryError(
+        f"the email provider answered {code}",
+        permanent=400 <= code < 500 and code not in TRY_AGAIN,
+        status=str(code),
+    )
+
+
+def _accepted(mail: EmailMultiAlternatives, recipient: str) -> Outcome:
+    """What the provider says of the recipient; plain SMTP says nothing more than that it took the mail."""
+    known = getattr(getattr(mail, "anymail_status", None), "recipients", {}).get(recipient)
+    if known is None:
+        return Outcome(succeeded=True, status="handed over")
+    if known.status in ("invalid", "rejected"):
+        raise DeliveryError(f"the provider says: {known.status}", permanent=True, status=known.status)
+    if known.status == "failed":
+        raise DeliveryError("the provider says: failed", status="failed")
+    return Outcome(succeeded=True, status=str(known.status), answer=str(known.message_id or ""))

@@ -1,0 +1,234 @@
+"""Out of the door: claim a delivery, send it, record what became of it, and when to try again.
+
+Nothing is locked while a request is under way. A claim is committed before the request and counts as an attempt, so
+that a message which kills its process is given up in the end too; it already names the time of the next attempt, so
+that one which is cut off follows the same schedule. `mark_delivered`, `mark_waiting` and `mark_dead` are the only
+writers of a delivery's state.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from time import perf_counter
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from notifications import compose
+from notifications.channels import CHANNELS
+from notifications.channels.base import DeliveryError, Letter, Outcome
+from notifications.models import Attempt, Channel, Delivery, Subscription
+
+logger = logging.getLogger(__name__)
+
+DELAYS = (
+    timedelta(0),
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+"""Before each attempt, counted from the one before: ten attempts in about 76 hours."""
+JITTER = 0.1
+LEASE = timedelta(seconds=60)
+"""How long a claim holds: several times what a send may take."""
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(hours=24)
+"""Bounds of what a destination may ask for."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A delivery that is this worker's alone until the lease ends."""
+
+    delivery: Delivery
+    owner: uuid.UUID
+    attempt: Attempt
+
+
+def due_deliveries(now: datetime) -> list[uuid.UUID]:
+    """Ids of the deliveries to send, each channel's oldest first; those of paused and of busy channels wait."""
+    busy = _on_their_way(now).filter(channel=OuterRef("channel"))
+    due = _claimable(now).filter(~Exists(busy), channel__paused_at=None)
+    return list(due.order_by("created_at", "batch__sequence", "part", "recipient").values_list("pk", flat=True))
+
+
+def deliver(delivery_id: uuid.UUID, now: datetime) -> Attempt | None:
+    """Send one delivery once and record how it went; none when there was nothing to claim.
+
+    That is: not due any more, claimed by another worker, its channel paused or busy with another delivery, or given
+    up because even its last attempt was cut off.
+    """
+    claim = _claim(delivery_id, now)
+    if claim is None:
+        return None
+    delivery = claim.delivery
+    started = perf_counter()
+    outcome = _send(delivery.channel, Letter(str(delivery.pk), delivery.content, delivery.recipient))
+    _finish(claim, outcome, timedelta(seconds=perf_counter() - started))
+    return claim.attempt
+
+
+def send_test(channel: Channel, now: datetime) -> Outcome:
+    """Send an example to the channel, the same way as everything else, once. Only the channel's state is stored.
+
+    With several recipients the first failure is the outcome.
+    """
+    subscription = Subscription.objects.filter(channel=channel).select_related("cohort").first()
+    options = {} if subscription is None else {"fields": subscription.fields}
+    message = compose.example(subscription.cohort if subscription else None, now, **options)
+    kind = CHANNELS[channel.kind]
+    content = kind.write(message)
+    letters = [
+        Letter(str(compose.part_id(message.batch, 1, recipient)), content, recipient)
+        for recipient in kind.destinations(channel.config)
+    ]
+    outcomes = [_send(channel, letter) for letter in letters]
+    outcome = next((outcome for outcome in outcomes if not outcome.succeeded), outcomes[-1])
+    mark_channel(channel.pk, outcome, now)
+    return outcome
+
+
+def mark_delivered(delivery: QuerySet[Delivery], at: datetime) -> bool:
+    """It arrived; whether there was such a delivery."""
+    return bool(
+        delivery.update(
+            state=Delivery.State.DELIVERED, delivered_at=at, last_error="", leased_by=None, leased_until=None
+        )
+    )
+
+
+def mark_waiting(delivery: QuerySet[Delivery], error: str, next_attempt_at: datetime) -> bool:
+    """It did not arrive and will be tried again; whether there was such a delivery."""
+    return bool(delivery.update(last_error=error, next_attempt_at=next_attempt_at, leased_by=None, leased_until=None))
+
+
+def mark_dead(delivery: QuerySet[Delivery], error: str) -> bool:
+    """It is given up, for the reason that `error` says; whether there was such a delivery."""
+    return bool(delivery.update(state=Delivery.State.DEAD, last_error=error, leased_by=None, leased_until=None))
+
+
+def mark_channel(channel_id: uuid.UUID, outcome: Outcome, at: datetime) -> None:
+    """Note on the channel how the newest attempt went."""
+    channel = Channel.objects.filter(pk=channel_id)
+    if outcome.succeeded:
+        channel.update(last_success_at=at, failing_since=None, last_error="")
+    else:
+        channel.update(last_error=outcome.error)
+        channel.filter(failing_since=None).update(failing_since=at)
+
+
+def _claimable(now: datetime) -> QuerySet[Delivery]:
+    unleased = Q(leased_until=None) | Q(leased_until__lte=now)
+    return Delivery.objects.filter(unleased, state=Delivery.State.PENDING, next_attempt_at__lte=now)
+
+
+def _on_their_way(now: datetime) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(leased_by__isnull=False, leased_until__gt=now)
+
+
+def _claim(delivery_id: uuid.UUID, now: datetime) -> Claim | None:
+    """Durable: when this returns, the attempt is committed and counted."""
+    with transaction.atomic(durable=True):
+        channel = _lock_channel(delivery_id)
+        if channel is None or channel.paused_at or _on_their_way(now).filter(channel=channel).exists():
+            return None
+        if mark_dead(
+            _claimable(now).filter(pk=delivery_id, attempt_count__gte=len(DELAYS)), _given_up("it was cut off")
+        ):
+            return None
+        owner = uuid.uuid4()
+        number = F("attempt_count") + 1
+        claimed = _claimable(now).filter(pk=delivery_id)
+        if not claimed.update(attempt_count=number, leased_by=owner, leased_until=now + LEASE):
+            return None
+        delivery = Delivery.objects.select_related("channel").get(pk=delivery_id)
+        Delivery.objects.filter(pk=delivery_id).update(next_attempt_at=now + _delay(delivery))
+        attempt = Attempt.objects.create(delivery=delivery, number=delivery.attempt_count, started_at=now)
+    return Claim(delivery, owner, attempt)
+
+
+def _lock_channel(delivery_id: uuid.UUID) -> Channel | None:
+    """Two claims of one channel at once would both find it free: here the second waits for the first to commit."""
+    channels = Channel.objects.filter(deliveries=delivery_id)
+    return channels.select_for_update().first()
+
+
+def _send(channel: Channel, letter: Letter) -> Outcome:
+    """Send, whatever happens: a fault of ours is a failed attempt too, told without the values in it."""
+    if not isinstance(channel.config, Mapping):
+        return Outcome(succeeded=False, error="the channel's settings cannot be decrypted: was SECRET_KEY changed?")
+    try:
+        return CHANNELS[channel.kind].send(channel.config, letter)
+    except DeliveryError as error:
+        return error.outcome
+    except Exception as error:
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("Sending %s failed with %s\n%s", letter.id, type(error).__name__, where)
+        return Outcome(succeeded=False, error=f"an error of this site ({type(error).__name__}); its log has more")
+
+
+@transaction.atomic
+def _finish(claim: Claim, outcome: Outcome, took: timedelta) -> None:
+    """Write what became of the attempt; of the delivery only if it is still ours."""
+    delivery, attempt = claim.delivery, claim.attempt
+    _lock_channel(delivery.pk)
+    _record(attempt, outcome, took)
+    ended = attempt.started_at + took
+    ours = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PENDING, leased_by=claim.owner)
+    if _mark(ours, delivery, outcome, ended):
+        mark_channel(delivery.channel_id, outcome, ended)
+
+
+def _mark(ours: QuerySet[Delivery], delivery: Delivery, outcome: Outcome, ended: datetime) -> bool:
+    if outcome.succeeded:
+        return mark_delivered(ours, ended)
+    if outcome.permanent:
+        return mark_dead(ours, f"Given up: {outcome.error}")
+    if delivery.attempt_count >= len(DELAYS):
+        return mark_dead(ours, _given_up(outcome.error))
+    return mark_waiting(ours, outcome.error, ended + max(_delay(delivery), _asked(outcome)))
+
+
+def _given_up(error: str) -> str:
+    return f"Given up after {len(DELAYS)} attempts; the last one: {error}"
+
+
+def _record(attempt: Attempt, outcome: Outcome, took: timedelta) -> None:
+    attempt.duration = took
+    attempt.succeeded = outcome.succeeded
+    attempt.status = outcome.status[:60]
+    attempt.error = outcome.error
+    attempt.answer = outcome.answer
+    kept = Attempt.objects.filter(pk=attempt.pk)
+    kept.update(
+        duration=took, succeeded=outcome.succeeded, status=attempt.status, error=attempt.error, answer=attempt.answer
+    )
+
+
+def _delay(delivery: Delivery) -> timedelta:
+    """From this attempt to the next, a little different for each, so that they do not all come back at once.
+
+    Follows from the delivery and its attempt, so that it is the same whoever asks.
+    """
+    scheduled = DELAYS[min(delivery.attempt_count, len(DELAYS) - 1)]
+    return scheduled * Random(f"{delivery.pk} {delivery.attempt_count}").uniform(1 - JITTER, 1 + JITTER)
+
+
+def _asked(outcome: Outcome) -> timedelta:
+    """What the destination asked for (Retry-After), within bounds. It lengthens the schedule, never shortens it:
+    ten attempts a second apart would give up in ten seconds."""
+    if outcome.retry_after is None:
+        return timedelta(0)
+    asked = timedelta(seconds=min(outcome.retry_after, LONGEST_WAIT.total_seconds()))
+    return max(SHORTEST_WAIT, asked)

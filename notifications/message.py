@@ -1,0 +1,152 @@
+"""A notification as data: what every channel is given, and the body that webhooks send.
+
+Nothing here knows Django or the database. `compose` fills these; the channels lay them out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+TYPE = "cohort.membership_changed"
+VERSION = 1
+
+_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # controls, halves of characters, line and paragraph separators
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # turn text around for a reader
+
+
+@dataclass(frozen=True)
+class CohortInfo:
+    """The cohort a message is about; `url` is its page."""
+
+    id: str
+    name: str
+    cohort_type: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Customers added and removed in the whole batch (not only this part), and the members after it."""
+
+    added: int
+    removed: int
+    members: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One customer that moved. `body` is its JSON object exactly as a webhook sends it; `url` is its page."""
+
+    change: str
+    url: str
+    body: str
+
+    @cached_property
+    def data(self) -> Mapping[str, Any]:
+        """The object that `body` holds."""
+        data: dict[str, Any] = json.loads(self.body)
+        return data
+
+    @property
+    def customer_id(self) -> str:
+        """The customer's id as its sender gave it."""
+        return str(next(iter(self.data.values())))
+
+    @property
+    def title(self) -> str:
+        """What a person calls the customer: its name, else its email or domain, else its id."""
+        known = (self.data.get(key) for key in ("name", "email", "company_domain"))
+        return next((value for value in known if isinstance(value, str) and value.strip()), self.customer_id)
+
+    @property
+    def details(self) -> list[str]:
+        """What else tells the customer apart, without the title: email, domain, id."""
+        known = (self.data.get("email"), self.data.get("company_domain"), self.customer_id)
+        return [value for value in known if isinstance(value, str) and value and value != self.title]
+
+    @property
+    def because(self) -> str:
+        """Why it moved, in one sentence or several."""
+        return "; ".join(map(str, self.data["because"]))
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a person reads around the customers; written by `compose`, empty for webhooks."""
+
+    headline: str = ""
+    "In a subject or a header, e.g. `Big spenders: 2 joined, 1 left`."
+    summary: str = ""
+    "A few sentences on the cohort and the period."
+    joined: str = ""
+    left: str = ""
+    "Titles over the customers added and removed."
+    more_joined: str = ""
+    more_left: str = ""
+    "How many are not shown, e.g. `and 12 more`; empty when all are."
+    note: str = ""
+    "Small print: why one gets this."
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message: a whole batch, or one part of it. Instants are aware UTC."""
+
+    id: str
+    batch: str
+    sequence: int
+    created_at: datetime
+    cohort: CohortInfo
+    period_from: datetime
+    period_to: datetime
+    counts: Counts
+    part: int = 1
+    parts: int = 1
+    test: bool = False
+    added: tuple[Entry, ...] = ()
+    removed: tuple[Entry, ...] = ()
+    words: Words = field(default_factory=Words)
+
+    def encode(self) -> str:
+        """The body that a webhook sends, as compact JSON text with its keys in the documented order."""
+        head = {
+            "type": TYPE,
+            "version": VERSION,
+            "id": self.id,
+            "batch": self.batch,
+            "sequence": self.sequence,
+            "part": self.part,
+            "parts": self.parts,
+            "created_at": instant(self.created_at),
+            "test": self.test,
+            "cohort": vars(self.cohort),
+            "period": {"from": instant(self.period_from), "to": instant(self.period_to)},
+            "counts": vars(self.counts),
+        }
+        added, removed = (",".join(entry.body for entry in entries) for entries in (self.added, self.removed))
+        return f'{encode(head)[:-1]},"added":[{added}],"removed":[{removed}]}}'
+
+
+def encode(value: object) -> str:
+    """Compact JSON text that is always encodable as UTF-8: half a surrogate pair becomes `?`."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode()
+
+
+def instant(moment: datetime) -> str:
+    """ISO 8601 in UTC with `Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def one_line(text: str, limit: int) -> str:
+    """The text on one line of at most `limit` characters, without what hides, breaks or turns around text."""
+    seen = "".join(" " if unicodedata.category(character) in _UNSEEN else character for character in text[: 4 * limit])
+    line = " ".join(_DIRECTION.sub("", seen).split())
+    return line if len(line) <= limit and len(text) <= 4 * limit else line[: limit - 1].rstrip() + "…"
