@@ -8,6 +8,7 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -77,6 +78,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "cohortsite.headers.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -97,6 +99,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "cohortsite.navigation.navigation",
             ],
         },
     },
@@ -175,7 +178,9 @@ SPECTACULAR_SETTINGS = {
 
 # --- People and sessions ----------------------------------------------------------------------
 
-LOGIN_URL = "admin:login"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -197,6 +202,15 @@ ANYMAIL = {name.removeprefix("ANYMAIL_"): value for name, value in env.ENVIRON.i
 if env.str("EMAIL_BACKEND", default=""):
     EMAIL_BACKEND = env.str("EMAIL_BACKEND")
 
+# --- Notifications ----------------------------------------------------------------------------
+
+ALLOW_HTTP_WEBHOOKS = env.bool("ALLOW_HTTP_WEBHOOKS", default=False)
+"""Whether webhooks may go to `http://` addresses, unencrypted: for demonstrations and tests."""
+SLACK_WEBHOOK_PREFIXES = ["https://hooks.slack.com/services/", "https://hooks.slack-gov.com/services/"]
+"""What the address of an incoming webhook starts with; only tests change it."""
+SLACK_API_URL = "https://slack.com/api/"
+"""Where bots post; only tests change it."""
+
 # --- Language, time, files --------------------------------------------------------------------
 
 USE_TZ = True
@@ -213,6 +227,9 @@ UNFOLD = {
     "SITE_SYMBOL": "groups",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    # Our pages and the admin take their colours from the same file.
+    "STYLES": [lambda request: static("cohortsite/tokens.css")],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("cohortsite/logo.svg")}],
 }
 
 LOGGING = {

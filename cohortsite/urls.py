@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.contrib.auth.views import LogoutView
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from cohorts.urls import api as cohorts_api
+from cohortsite import views
+from notifications.urls import api as notifications_api
+
+api: list[URLPattern | URLResolver] = [
+    path("", include(cohorts_api.urls)),
+    path("", include(notifications_api.urls)),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    # The page's script has an address of its own: an inline one would need a hole in the content security policy.
+    path("docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
+]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.home, name="home"),
+    path("login/", views.LoginView.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    path("api/", include(api)),
 ]
+if settings.DEBUG:
+    urlpatterns += [
+        path("styles/", views.styles, name="styles"),
+        path("styles/dialog/", views.styles_dialog, name="styles_dialog"),
+    ]

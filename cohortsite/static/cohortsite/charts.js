@@ -1,0 +1,130 @@
+// Draws every `[data-chart]` from the JSON in the script element that it names (components/chart.html).
+(function () {
+  "use strict";
+  const drawn = new Map();
+
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const tone = (series) => css(`--chart-${series.tone || "1"}`);
+  const faded = (colour) => `color-mix(in oklab, ${colour} 14%, transparent)`;
+  const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en-US"));
+
+  function timeLabel(at, chart) {
+    const day = { day: "numeric", month: "short", year: "numeric" };
+    const options = chart.step >= 86400 ? day : { ...day, hour: "2-digit", minute: "2-digit", hour12: false };
+    return new Date(at * 1000).toLocaleString("en-GB", { ...options, timeZone: chart.time_zone || "UTC" });
+  }
+
+  function axes(chart) {
+    const common = { stroke: css("--text-subtle"), font: "12px Inter, sans-serif", ticks: { show: false } };
+    const grid = { stroke: css("--line"), width: 1 };
+    const short = chart.step >= 86400 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit", hour12: false };
+    const label = (at) => new Date(at * 1000).toLocaleString("en-GB", { ...short, timeZone: chart.time_zone || "UTC" });
+    const whole = (value) => (Number.isInteger(value) ? number(Math.abs(value)) : "");
+    return [
+      { ...common, grid: { show: false }, space: 72, values: (_, ticks) => ticks.map(label), splits: chart.kind === "bars" ? barTicks(chart) : undefined },
+      { ...common, grid, size: 48, space: 36, values: (_, ticks) => ticks.map(whole) },
+    ];
+  }
+
+  // Every n-th bar gets a label, so that labels stand under bars and never on each other.
+  function barTicks(chart) {
+    return (plot) => {
+      const every = Math.max(1, Math.ceil((chart.times.length * 72) / Math.max(plot.bbox.width / devicePixelRatio, 1)));
+      return chart.times.filter((_, index) => index % every === 0);
+    };
+  }
+
+  function lineOf(series) {
+    return { stroke: tone(series), width: 2, fill: faded(tone(series)), points: { show: false } };
+  }
+
+  function barOf(series) {
+    return { stroke: tone(series), fill: tone(series), width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.7, 28], radius: 0.15 }) };
+  }
+
+  function range(chart) {
+    return (_, low, high) => {
+      const top = Math.max(high, 1) * 1.08;
+      return [chart.series.some((series) => series.below) ? Math.min(low, -1) * 1.08 : 0, top];
+    };
+  }
+
+  // What the pointer is over, in words.
+  function tooltip(chart) {
+    let box;
+    const line = (className, text) => {
+      const made = document.createElement("p");
+      made.className = className;
+      made.textContent = text;
+      return made;
+    };
+    return {
+      hooks: {
+        init: (plot) => {
+          box = document.createElement("div");
+          box.className = "chart-tooltip";
+          box.hidden = true;
+          plot.over.append(box);
+          plot.over.addEventListener("mouseleave", () => (box.hidden = true));
+        },
+        setCursor: (plot) => {
+          const index = plot.cursor.idx;
+          box.hidden = index === null || index === undefined || plot.cursor.left < 0;
+          if (box.hidden) return;
+          box.replaceChildren(line("chart-tooltip-time", timeLabel(chart.times[index], chart)));
+          for (const series of chart.series) {
+            box.append(line(`chart-key chart-key-${series.tone || "1"}`, `${series.label} ${number(series.values[index])}`));
+          }
+          const right = plot.cursor.left > plot.over.clientWidth / 2;
+          box.style.left = `${right ? plot.cursor.left - box.offsetWidth - 12 : plot.cursor.left + 12}px`;
+          box.style.top = "8px";
+        },
+      },
+    };
+  }
+
+  function draw(host) {
+    drawn.get(host)?.destroy();
+    const chart = JSON.parse(document.getElementById(host.dataset.chart).textContent);
+    const bars = chart.kind === "bars";
+    const half = (chart.step || 3600) / 2;
+    const columns = chart.series.map((series) => (series.below ? series.values.map((value) => (value === null ? null : -value)) : series.values));
+    const plot = new uPlot(
+      {
+        width: Math.max(host.clientWidth, 120),
+        height: host.clientHeight,
+        legend: { show: false },
+        cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: !bars, size: 7 } },
+        scales: { x: { time: false, range: bars ? (_, low, high) => [low - half, high + half] : undefined }, y: { range: range(chart) } },
+        axes: axes(chart),
+        series: [{}, ...chart.series.map(bars ? barOf : lineOf)],
+        plugins: [tooltip(chart)],
+      },
+      [chart.times, ...columns],
+      host,
+    );
+    drawn.set(host, plot);
+  }
+
+  const resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      drawn.get(target)?.setSize({ width: Math.max(target.clientWidth, 120), height: target.clientHeight });
+    }
+  });
+
+  function drawNew() {
+    for (const host of [...drawn.keys()].filter((host) => !host.isConnected)) {
+      drawn.get(host).destroy();
+      drawn.delete(host);
+    }
+    for (const host of document.querySelectorAll("[data-chart]")) {
+      if (drawn.has(host)) continue;
+      draw(host);
+      resized.observe(host);
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", drawNew);
+  document.addEventListener("htmx:afterSettle", drawNew);
+  document.addEventListener("theme:changed", () => [...drawn.keys()].forEach(draw));
+})();
