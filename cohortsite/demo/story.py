@@ -14,8 +14,9 @@ from django.contrib.auth.models import User
 from cohorts.models import Cohort
 from ingest.keys import make_key
 from ingest.models import CustomerKind, Scope
+from notifications.batching import subscribe
 from notifications.channels.webhook import new_secret
-from notifications.models import Channel, Subscription
+from notifications.models import Channel
 
 ADMINISTRATOR = "admin"
 PERIOD = timedelta(minutes=1)
@@ -136,18 +137,9 @@ def make_channels(url: str, at: datetime) -> tuple[Channel, Channel]:
     return hook, mail
 
 
-def subscribe(hook: Channel, mail: Channel, at: datetime) -> None:
-    """Tell the webhook of every cohort and the mail of some, from the members of now on."""
-    for cohort in Cohort.objects.filter(key__in=COHORTS).select_related("membership"):
+def subscribe_all(hook: Channel, mail: Channel, at: datetime) -> None:
+    """Tell the webhook of every cohort and the mail of some, from the members at `at` on."""
+    for cohort in Cohort.objects.filter(key__in=COHORTS):
         for channel in [hook, mail] if cohort.key in MAILED else [hook]:
-            Subscription.objects.get_or_create(
-                cohort=cohort,
-                channel=channel,
-                defaults={
-                    "period": PERIOD,
-                    "fields": FIELDS[CustomerKind(cohort.kind)],
-                    "created_at": at,
-                    "settled_at": at,
-                    "settled_version": cohort.membership.version,
-                },
-            )
+            if not cohort.subscriptions.filter(channel=channel).exists():
+                subscribe(cohort, channel, now=at, period=PERIOD, fields=FIELDS[CustomerKind(cohort.kind)])

@@ -33,7 +33,7 @@ from cohortsite.demo.story import (
     first_state,
     make_channels,
     make_cohorts,
-    subscribe,
+    subscribe_all,
 )
 from cohortsite.demo.traffic import traffic
 from cohortsite.pipeline import run_cycle
@@ -110,7 +110,7 @@ class Command(BaseCommand):
             report = run_cycle(at)
             if report.faults:
                 raise CommandError("; ".join(report.faults))
-            subscribe(hook, mail, at)
+            subscribe_all(hook, mail, at)
 
     def serve(self, state: State) -> None:
         """Run site and worker, print what arrives, send live traffic; until Ctrl-C."""
