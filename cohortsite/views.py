@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from django.contrib.auth import views as auth_views
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -24,10 +23,10 @@ class LoginView(auth_views.LoginView):
     template_name = "login.html"
     redirect_authenticated_user = True
 
-    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+    def get(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         if "HX-Request" in request.headers:
             return HttpResponse(headers={"HX-Refresh": "true"})
-        return super().dispatch(request, *args, **kwargs)
+        return super().get(request, *args, **kwargs)
 
 
 def home(request: HttpRequest) -> HttpResponse:

@@ -21,8 +21,8 @@
     const label = (at) => new Date(at * 1000).toLocaleString("en-GB", { ...short, timeZone: chart.time_zone || "UTC" });
     const whole = (value) => (Number.isInteger(value) ? number(Math.abs(value)) : "");
     return [
-      { ...common, grid: { show: false }, space: 72, values: (_, ticks) => ticks.map(label), splits: chart.kind === "bars" ? barTicks(chart) : undefined },
-      { ...common, grid, size: 48, space: 36, values: (_, ticks) => ticks.map(whole) },
+      { ...common, grid: { show: false }, space: 72, size: 30, values: (_, ticks) => ticks.map(label), splits: chart.kind === "bars" ? barTicks(chart) : undefined },
+      { ...common, grid, size: (_, labels) => 14 + 8 * Math.max(1, ...(labels || []).map((label) => label.length)), space: 36, values: (_, ticks) => ticks.map(whole) },
     ];
   }
 
