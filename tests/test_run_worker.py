@@ -1,0 +1,129 @@
+"""`manage.py run_worker` with real processes: it works, survives what freezes a cluster, and ends without orphans."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+BASE = Path(__file__).resolve().parent.parent
+CLOCK = """
+import time
+import django
+django.setup()
+from django_q.tasks import async_task
+while True:  # what q2's own schedule does once a minute
+    async_task("cohortsite.schedules.tick")
+    time.sleep(0.5)
+"""
+STARTED = re.compile(r"(ready for work|monitoring results|monitoring|pushing tasks) at (\d+)")
+
+
+class Worker:
+    """A run_worker on a database of its own; its log tells which processes it started."""
+
+    def __init__(self, home):
+        self.env = os.environ | {
+            "DATA_DIR": str(home),
+            "DATABASE_URL": f"sqlite:///{home}/worker.sqlite3",
+            "EVENTS_URL": f"duckdb://{home}/columns",
+            "DJANGO_SETTINGS_MODULE": "cohortsite.settings",
+            "READ_DOT_ENV": "false",
+            "LOG_LEVEL": "INFO",
+            "WORKERS": "2",
+            "WORKER_STALE_AFTER": "4",
+        }
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=BASE, env=self.env, check=True)
+        self.log = home / "log"
+        with self.log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "run_worker"], cwd=BASE, env=self.env, stderr=file, stdout=file
+            )
+        self.clock = subprocess.Popen([sys.executable, "-c", CLOCK], cwd=BASE, env=self.env, stderr=subprocess.DEVNULL)
+
+    def started(self, role):
+        """The ids of the processes that were started in a role, the oldest first."""
+        return [int(pid) for found, pid in STARTED.findall(self.log.read_text()) if found == role]
+
+    def wait_for(self, condition, seconds=30):
+        give_up_at = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < give_up_at, self.log.read_text()[-3000:]
+            time.sleep(0.1)
+
+    def ticks(self):
+        return self.log.read_text().count("Processed 'cohortsite.schedules.tick'")
+
+    def works_again(self, clusters):
+        """Wait until the cluster with this number has started and finished a tick."""
+        self.wait_for(lambda: len(self.started("pushing tasks")) >= clusters)
+        ticks = self.ticks()
+        self.wait_for(lambda: self.ticks() > ticks)
+
+    def processes(self):
+        """Every process of the clusters: all of them carry this home in their environment."""
+        mark = f"DATA_DIR={self.env['DATA_DIR']}\0".encode()
+        found = set()
+        for directory in Path("/proc").glob("[0-9]*"):
+            try:
+                if (
+                    mark in (directory / "environ").read_bytes()
+                    and b"manage.py" in (directory / "cmdline").read_bytes()
+                ):
+                    found.add(int(directory.name))
+            except OSError:
+                continue
+        return found
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory):
+    worker = Worker(tmp_path_factory.mktemp("worker"))
+    yield worker
+    worker.clock.kill()
+    worker.clock.wait()
+    for pid in worker.processes():
+        os.kill(pid, signal.SIGKILL)
+    worker.process.wait()
+
+
+def cluster_parent(worker):
+    """The parent of the cluster that runs now: the child of run_worker."""
+    children = Path(f"/proc/{worker.process.pid}/task/{worker.process.pid}/children").read_text().split()
+    return int(children[0])
+
+
+def test_it_runs_ticks(worker):
+    worker.works_again(clusters=1)
+
+
+def test_a_killed_cluster_is_started_again(worker):
+    before = worker.processes() - {worker.process.pid}
+    os.kill(cluster_parent(worker), signal.SIGKILL)
+    worker.works_again(clusters=2)
+    assert before & worker.processes() == set()
+    assert "the cluster ended by itself" in worker.log.read_text()
+
+
+def test_a_cluster_frozen_by_the_death_of_idle_workers_is_started_again(worker):
+    for pid in worker.started("ready for work")[-2:]:
+        os.kill(pid, signal.SIGKILL)
+    worker.works_again(clusters=3)
+    assert "no unit of work ran" in worker.log.read_text()
+
+
+def test_a_cluster_that_no_longer_acknowledges_is_started_again(worker):
+    os.kill(worker.started("monitoring")[-1], signal.SIGKILL)
+    worker.works_again(clusters=4)
+    assert "no task was acknowledged" in worker.log.read_text()
+
+
+def test_sigterm_ends_it_in_peace_and_leaves_nothing_behind(worker):
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(timeout=30) == 0
+    assert worker.processes() == set()
+    assert "is killed" not in worker.log.read_text().split("pushing tasks")[-1]
