@@ -115,10 +115,12 @@ class SealQueue(models.Model):
         EVENT = "event"
         VERSION = "version"
         CUSTOMER = "customer"
+        ERASED_EVENT = "erased_event"
+        ERASED_VERSION = "erased_version"
 
-    source = models.CharField(max_length=8, choices=Source.choices)
+    source = models.CharField(max_length=14, choices=Source.choices)
     row = models.BigIntegerField()
-    "Primary key of the Event, CustomerVersion or Customer."
+    "Primary key of the Event, CustomerVersion or Customer, or of one that was erased and has to leave the copy."
     segment = models.ForeignKey("Segment", null=True, on_delete=models.PROTECT, related_name="queue")
     "The segment that these rows will be in; none while they wait for one."
 
@@ -132,6 +134,7 @@ class Segment(models.Model):
     class Kind(models.TextChoices):
         EVENTS = "events"
         CUSTOMERS = "customers"
+        SUMMARY = "summary", "who was seen when, over all large segments of events"
 
     class State(models.TextChoices):
         ASSIGNED = "assigned", "rows assigned, file not yet published"
@@ -147,6 +150,10 @@ class Segment(models.Model):
     rows = models.BigIntegerField(default=0)
     size = models.BigIntegerField(default=0)
     checksum = models.CharField(max_length=64, blank=True)
+    stamp = models.CharField(max_length=80, blank=True)
+    "Inode and modification time as written: while the file has them, its content is not read again to be checked."
+    summary = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="summarized")
+    "The summary that its rows are part of, for a segment of events."
     min_time = models.DateTimeField(null=True)
     max_time = models.DateTimeField(null=True)
     min_received_at = models.DateTimeField(null=True)

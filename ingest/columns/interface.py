@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
+import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 from pyroaring import BitMap
@@ -28,6 +29,11 @@ class Span:
     end: datetime
 
 
+def instant(at: datetime) -> ir.TimestampScalar:
+    """The instant as a value to compare the times of tables with: those are UTC without a zone."""
+    return ibis.literal(at.astimezone(UTC).replace(tzinfo=None), "timestamp(6)")
+
+
 @dataclass(frozen=True)
 class Sealed:
     """What one pass of sealing moved into the copy."""
@@ -40,7 +46,8 @@ class Snapshot(Protocol):
     """What was visible at one instant: events with `time` and `received_at` at or before it, profiles received by then.
 
     Tables are Ibis expressions on one connection and die with the snapshot. `customer` is always a customer id
-    (`Customer.pk`, 32 bits). No column that a caller compares is null unless it says so.
+    (`Customer.pk`, 32 bits). Times are UTC without a zone: compare them with `instant(...)`, never with an aware
+    literal. No column that a caller compares is null unless it says so.
     """
 
     at: datetime

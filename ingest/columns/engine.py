@@ -1,0 +1,123 @@
+"""DuckDB in this process: one instance in memory, with the segments attached read-only. Nothing else connects to it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingest.columns import files
+from ingest.columns.files import Missing
+from ingest.columns.interface import ColumnsDamaged
+from ingest.columns.tables import TABLES, Cursor, make_nothing
+from ingest.models import Segment
+
+log = logging.getLogger(__name__)
+
+BROKEN = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
+"""What DuckDB raises when it reads a damaged file, and in other cases too: `Engine.diagnose` tells which it is."""
+
+
+class Engine:
+    """The instance and what is attached to it. Thread-safe; not to be used after a fork."""
+
+    def __init__(self, directory: Path, memory: str, threads: int) -> None:
+        self.directory = directory
+        self._options: dict[str, Any] = {
+            "memory_limit": memory,
+            "threads": threads,
+            "temp_directory": str(directory / "spilled"),
+        }
+        self._lock = threading.Lock()
+        self._instance: Cursor | None = None
+        self._attached: dict[int, Segment] = {}
+        self._uses: Counter[int] = Counter()
+        self._sound: dict[str, str] = {}
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        """A connection of its own to the instance: temporary tables live and die with it."""
+        with self._lock:
+            cursor = self._connect().cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def _connect(self) -> Cursor:
+        if self._instance is None:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._instance = duckdb.connect(config=self._options)
+            make_nothing(self._instance)
+        return self._instance
+
+    def close(self) -> None:
+        """Let go of everything; the next use connects anew."""
+        with self._lock:
+            if self._instance is not None:
+                self._instance.close()
+            self._instance = None
+            self._attached.clear()
+
+    @contextmanager
+    def attached(self, segments: Sequence[Segment]) -> Iterator[None]:
+        """The segments as catalogs named by `catalog`. Raises Missing or ColumnsDamaged when one is not as listed."""
+        keys = [segment.pk for segment in segments]
+        with self._lock:
+            for segment in segments:
+                files.check(self.directory, segment, self._sound)
+            for segment in segments:
+                self._attach(segment)
+            self._uses.update(keys)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._uses.subtract(keys)
+
+    def _attach(self, segment: Segment) -> None:
+        if segment.pk in self._attached:
+            return
+        instance, name = self._connect(), catalog(segment)
+        try:
+            instance.execute(f"ATTACH '{files.path_of(self.directory, segment)}' AS {name} (READ_ONLY)")
+            self._attached[segment.pk] = segment
+            counts = " + ".join(
+                f"(SELECT count(*) FROM {name}.{table})" for table in TABLES[Segment.Kind(segment.kind)]
+            )
+            found = instance.execute(f"SELECT {counts}").fetchall()[0][0]
+        except duckdb.Error as error:
+            raise ColumnsDamaged(f"{files.describe(segment)} cannot be opened: {error}") from error
+        if found != segment.rows:
+            raise ColumnsDamaged(f"{files.describe(segment)} has {found} rows, not {segment.rows}")
+
+    def forget(self, listed: Sequence[Segment]) -> None:
+        """Detach what is no longer in the list and not in use."""
+        keep = {segment.pk for segment in listed}
+        with self._lock:
+            for key in [key for key in self._attached if key not in keep and not self._uses[key]]:
+                segment = self._attached.pop(key)
+                self._connect().execute(f"DETACH {catalog(segment)}")
+
+    def diagnose(self, error: duckdb.Error, segments: Sequence[Segment]) -> Exception:
+        """What a failed query means: ColumnsDamaged when a segment's content has changed, else the error itself."""
+        log.warning("the columns could not be read: %s", error)
+        if isinstance(error, duckdb.FatalException):
+            self.close()
+        for segment in segments:
+            try:
+                files.check_content(self.directory, segment)
+            except (Missing, ColumnsDamaged) as damage:
+                return ColumnsDamaged(str(damage))
+        return error
+
+
+def catalog(segment: Segment) -> str:
+    """The name under which a segment is attached."""
+    return f"s{segment.pk}"

@@ -1,0 +1,124 @@
+"""Seal: move every waiting row into the copy, each exactly once.
+
+1. Assign: in one transaction make a segment and give it a batch of waiting rows.
+2. Write its file from those rows and put it in its place.
+3. Publish: in one transaction turn it from assigned to published, and let its rows leave the queue.
+Whoever is killed leaves an assigned segment, which the next one finishes first. Only one can publish it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from django.db import transaction
+from django.db.models import QuerySet
+
+from ingest.columns.engine import Engine
+from ingest.columns.layout import CUSTOMERS, EVENTS, VERSIONS
+from ingest.columns.rows import read_customers, read_events, read_versions
+from ingest.columns.segments import Written, write_segment
+from ingest.columns.tables import Fill, fill_customers, fill_events, fill_given
+from ingest.models import Customer, CustomerVersion, Event, SealQueue, Segment
+
+BATCH = 200_000
+"""Rows in one segment at most: what a killed process has to repeat, and what stands in memory at once."""
+
+_SOURCES = {
+    Segment.Kind.EVENTS: [SealQueue.Source.EVENT],
+    Segment.Kind.CUSTOMERS: [SealQueue.Source.CUSTOMER, SealQueue.Source.VERSION],
+}
+
+
+@dataclass
+class Moved:
+    """What sealing has moved so far."""
+
+    events: int = 0
+    versions: int = 0
+
+
+def seal_waiting(engine: Engine, now: datetime) -> Moved:
+    """Seal until nothing waits. Customers go before the events that name them, so that no event lacks its customer."""
+    moved = Moved()
+    while True:
+        events = _begun(Segment.Kind.EVENTS) or assign(Segment.Kind.EVENTS, now)
+        while customers := _begun(Segment.Kind.CUSTOMERS) or assign(Segment.Kind.CUSTOMERS, now):
+            moved.versions += _seal_customers(engine, customers, now)
+        if events is None:
+            return moved
+        moved.events += _seal_events(engine, events, now)
+
+
+def _begun(kind: Segment.Kind) -> Segment | None:
+    return Segment.objects.filter(kind=kind, state=Segment.State.ASSIGNED).order_by("pk").first()
+
+
+@transaction.atomic
+def assign(kind: Segment.Kind, now: datetime) -> Segment | None:
+    """A new segment with a batch of waiting rows; none when none wait."""
+    waiting = SealQueue.objects.filter(segment=None, source__in=_SOURCES[kind])
+    if not waiting.exists():
+        return None
+    segment = Segment.objects.create(kind=kind, created_at=now)
+    batch = waiting.order_by("pk").values("pk")[:BATCH]
+    # The condition stands twice: PostgreSQL asks the outer one again of a row that somebody else has just taken.
+    if waiting.filter(pk__in=batch).update(segment=segment):
+        return segment
+    segment.delete()
+    return None
+
+
+def _seal_events(engine: Engine, segment: Segment, now: datetime) -> int:
+    waiting = Event.objects.filter(pk__in=_rows_of(segment, SealQueue.Source.EVENT))
+    events = pa.concat_tables([EVENTS.empty_table(), *read_events(waiting)])
+    if not len(events):
+        abandon(segment)
+        return 0
+    written = write_segment(engine, segment.kind, given_events(events))
+    return len(events) if publish(segment, written, now) else 0
+
+
+def _seal_customers(engine: Engine, segment: Segment, now: datetime) -> int:
+    customers = Customer.objects.filter(pk__in=_rows_of(segment, SealQueue.Source.CUSTOMER))
+    versions = CustomerVersion.objects.filter(pk__in=_rows_of(segment, SealQueue.Source.VERSION))
+    named = pa.concat_tables([CUSTOMERS.empty_table(), *read_customers(customers)])
+    said = pa.concat_tables([VERSIONS.empty_table(), *read_versions(versions, sealed=segment.pk)])
+    if not len(named) + len(said):
+        abandon(segment)
+        return 0
+    written = write_segment(engine, segment.kind, given_customers(named, said))
+    return len(said) if publish(segment, written, now) else 0
+
+
+def _rows_of(segment: Segment, source: SealQueue.Source) -> QuerySet[SealQueue, Any]:
+    return SealQueue.objects.filter(segment=segment, source=source).values("row")
+
+
+def given_events(events: pa.Table) -> Fill:
+    """Fill a segment of events from a table with the columns `layout.EVENTS`."""
+    return fill_given(fill_events("given"), given=events)
+
+
+def given_customers(customers: pa.Table, versions: pa.Table) -> Fill:
+    """Fill a segment of customers from tables with the columns `layout.CUSTOMERS` and `layout.VERSIONS`."""
+    return fill_given(fill_customers("named", "said"), named=customers, said=versions)
+
+
+@transaction.atomic
+def publish(segment: Segment, written: Written, now: datetime) -> bool:
+    """Put the file in the list and let its rows leave the queue; False when somebody else already did."""
+    mine = Segment.objects.filter(pk=segment.pk, state=Segment.State.ASSIGNED)
+    if not mine.update(state=Segment.State.PUBLISHED, published_at=now, **written.record()):
+        return False
+    SealQueue.objects.filter(segment=segment).delete()
+    return True
+
+
+@transaction.atomic
+def abandon(segment: Segment) -> None:
+    """Drop a segment of which every row was erased before it was written."""
+    SealQueue.objects.filter(segment=segment, segment__state=Segment.State.ASSIGNED).delete()
+    Segment.objects.filter(pk=segment.pk, state=Segment.State.ASSIGNED).delete()

@@ -1,0 +1,68 @@
+"""Write one segment: fill a new file, put it in its place, and say what the list has to record of it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ingest.columns import files
+from ingest.columns.engine import Engine
+from ingest.columns.tables import TABLES, Cursor, Fill
+from ingest.models import Segment
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file in its place; the fields are those of `Segment`. Times are bounds over the rows, inclusive, aware UTC."""
+
+    file: str
+    rows: int
+    size: int
+    checksum: str
+    stamp: str
+    min_time: datetime | None
+    max_time: datetime | None
+    min_received_at: datetime | None
+    max_received_at: datetime | None
+
+    def record(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def write_segment(engine: Engine, kind: str, fill: Fill) -> Written:
+    """Write a file of the kind. Until the list names it, nobody reads it; a killed process leaves a stray file."""
+    name = f"{kind}-{uuid.uuid4().hex}"
+    temporary, final = engine.directory / f"{name}.tmp", engine.directory / f"{name}{files.SUFFIX}"
+    with engine.cursor() as cursor:
+        cursor.execute(f"ATTACH '{temporary}' AS \"{name}\"")
+        try:
+            fill(cursor, f'"{name}"')
+            rows, bounds = _measure(cursor, f'"{name}"', Segment.Kind(kind))
+            cursor.execute(f'CHECKPOINT "{name}"')
+        finally:
+            cursor.execute(f'DETACH "{name}"')
+    files.settle(temporary, final)
+    return _describe(final, rows, bounds)
+
+
+def _describe(path: Path, rows: int, bounds: list[datetime | None]) -> Written:
+    stat = path.stat()
+    checksum = files.checksum_of(path)
+    aware = [bound and bound.replace(tzinfo=UTC) for bound in bounds]
+    return Written(path.name, rows, stat.st_size, checksum, files.stamp_of(stat), *aware)
+
+
+_BOUNDS = {
+    Segment.Kind.EVENTS: "SELECT min(time), max(time), min(received_at), max(received_at) FROM {0}.events",
+    Segment.Kind.CUSTOMERS: "SELECT NULL, NULL, min(first_received), max(received_at) FROM {0}.newest",
+    Segment.Kind.SUMMARY: "SELECT NULL, NULL, NULL, NULL",
+}
+
+
+def _measure(cursor: Cursor, name: str, kind: Segment.Kind) -> tuple[int, list[datetime | None]]:
+    counts = " + ".join(f"(SELECT count(*) FROM {name}.{table})" for table in TABLES[kind])
+    rows = cursor.execute(f"SELECT {counts}").fetchall()[0][0]
+    return rows, list(cursor.execute(_BOUNDS[kind].format(name)).fetchall()[0])

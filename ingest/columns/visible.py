@@ -1,0 +1,162 @@
+"""What is visible at an instant, as SQL over the attached segments.
+
+A segment is *complete* at the instant if all its rows were received by then: its summaries hold and no row is asked
+when it was received. Otherwise its rows are filtered and summed up anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ingest.columns.engine import catalog
+from ingest.columns.interface import Span
+from ingest.columns.layout import EVENTS, VERSIONS
+from ingest.columns.tables import NOTHING
+from ingest.models import CustomerKind, Segment
+
+VALUES = ", ".join(EVENTS.names[EVENTS.get_field_index("type") :])
+"""The columns of an event that criteria read."""
+VERSION = ", ".join(VERSIONS.names)
+PAIR = "user_id, company_id, first_time, last_time, first_received"
+MAPS = "text, number, boolean, moment, present"
+
+
+def moment(at: datetime) -> str:
+    """A SQL literal of the instant, UTC to the microsecond."""
+    return f"TIMESTAMP '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"
+
+
+@dataclass(frozen=True)
+class Visible:
+    """The segments of the list, seen from `at`."""
+
+    segments: Sequence[Segment]
+    at: datetime
+
+    def complete(self, segment: Segment) -> bool:
+        return segment.max_received_at is None or segment.max_received_at <= self.at
+
+    def begun(self, segment: Segment) -> bool:
+        return segment.min_received_at is None or segment.min_received_at <= self.at
+
+    def of(self, kind: str) -> list[Segment]:
+        return [segment for segment in self.segments if segment.kind == kind and self.begun(segment)]
+
+    # --- Events
+
+    def events(self, span: Span, since: datetime | None = None) -> str:
+        """The visible events in the span; with `since` only those that were not yet visible then."""
+        parts: list[str] = []
+        for segment in self.of(Segment.Kind.EVENTS):
+            first, last = _times(segment)
+            apart = (span.start is not None and last < span.start) or first >= span.end or first > self.at
+            if not apart and (since is None or max(last, _last_received(segment)) > since):
+                parts += self._events_of(segment, span, since)
+        return _union(parts, "events", "*")
+
+    def _events_of(self, segment: Segment, span: Span, since: datetime | None) -> list[str]:
+        """One SELECT, or with `since` two that together have each row once, so that each can skip old row groups."""
+        first, last = _times(segment)
+        end = min(span.end, self.at + timedelta(microseconds=1))
+        conditions = []
+        if span.start is not None and first < span.start:
+            conditions.append(f"time >= {moment(span.start)}")
+        if last >= end:
+            conditions.append(f"time < {moment(end)}")
+        if not self.complete(segment):
+            conditions.append(f"received_at <= {moment(self.at)}")
+        name = catalog(segment)
+        if since is None:
+            return [_select(name, "events", "*", conditions)]
+        return [
+            _select(name, "events", "*", [*conditions, f"time > {moment(since)}"]),
+            _select(name, "events", "*", [*conditions, f"time <= {moment(since)}", f"received_at > {moment(since)}"]),
+        ]
+
+    # --- Who was seen when
+
+    def seen(self) -> str:
+        """`user_id, company_id, first_time, last_time, first_received` of visible events, some pairs several times."""
+        events = self.of(Segment.Kind.EVENTS)
+        usable = {each.pk: each for each in self.of(Segment.Kind.SUMMARY) if self.complete(each)}
+        summaries = [usable[key] for key in {each.summary_id for each in events} if key in usable]
+        alone = [each for each in events if each.summary_id not in usable]
+        parts = [sql for each in summaries for sql in self._pairs(each)]
+        for each in alone:
+            parts += self._pairs(each) if self.complete(each) else [self._grouped(each)]
+        return _union(parts, "pairs", PAIR)
+
+    def _pairs(self, segment: Segment) -> list[str]:
+        early = "user_id, company_id, time AS first_time, time AS last_time, received_at AS first_received"
+        return [
+            _select(catalog(segment), "pairs", PAIR),
+            _select(catalog(segment), "early", early, [f"time <= {moment(self.at)}"]),
+        ]
+
+    def _grouped(self, segment: Segment) -> str:
+        named = "coalesce(user_id, company_id) IS NOT NULL"
+        visible = [f"time <= {moment(self.at)}", f"received_at <= {moment(self.at)}", named]
+        firsts = "min(time) AS first_time, max(time) AS last_time, min(received_at) AS first_received"
+        rows = _select(catalog(segment), "events", f"user_id, company_id, {firsts}", visible)
+        return f"{rows} GROUP BY user_id, company_id"
+
+    # --- Customers
+
+    def said(self, kind: CustomerKind) -> str:
+        """`customer, first_received`: of whom something was said by the instant, some customers several times."""
+        of_kind = [f"kind = '{kind}'"]
+        return self._versions("customer, first_received", "customer, received_at AS first_received", of_kind)
+
+    def changed(self, kind: CustomerKind, since: datetime) -> str:
+        """`customer`: of whom something was said after `since`."""
+        return self._versions("customer", "customer", [f"kind = '{kind}'", f"received_at > {moment(since)}"])
+
+    def base(self) -> Segment | None:
+        """The largest complete segment of customers: most profiles are taken from it as they stand."""
+        complete = [each for each in self.of(Segment.Kind.CUSTOMERS) if self.complete(each)]
+        return max(complete, key=lambda each: each.rows, default=None)
+
+    def versions_beside(self, base: Segment | None) -> str:
+        """The versions in the other segments that can be the newest of their customer."""
+        return self._versions(VERSION, VERSION, [], but=base)
+
+    def customers(self) -> str:
+        """`id, kind, external_id` of every customer in the list, whether or not known at the instant."""
+        segments = [each for each in self.segments if each.kind == Segment.Kind.CUSTOMERS]
+        return _union([_select(catalog(each), "customers", "*") for each in segments], "customers", "*")
+
+    def _versions(self, of_complete: str, of_others: str, conditions: Sequence[str], but: Segment | None = None) -> str:
+        parts = []
+        for segment in self.of(Segment.Kind.CUSTOMERS):
+            if segment is but:
+                continue
+            if self.complete(segment):
+                parts.append(_select(catalog(segment), "newest", of_complete, conditions))
+            else:
+                held = [*conditions, f"received_at <= {moment(self.at)}"]
+                parts += [_select(catalog(segment), table, of_others, held) for table in ("newest", "superseded")]
+        return _union(parts, "newest", of_complete)
+
+
+def _times(segment: Segment) -> tuple[datetime, datetime]:
+    """The first and the last time in a segment of events, which is never empty."""
+    assert segment.min_time is not None
+    assert segment.max_time is not None
+    return segment.min_time, segment.max_time
+
+
+def _last_received(segment: Segment) -> datetime:
+    assert segment.max_received_at is not None
+    return segment.max_received_at
+
+
+def _union(parts: Sequence[str], table: str, columns: str) -> str:
+    """The parts together; of none, no rows with these columns."""
+    return " UNION ALL ".join(parts) or _select(NOTHING, table, columns)
+
+
+def _select(source: str, table: str, columns: str, conditions: Iterable[str] = ()) -> str:
+    where = " AND ".join(conditions)
+    return f"SELECT {columns} FROM {source}.{table}" + (f" WHERE {where}" if where else "")
