@@ -1,0 +1,177 @@
+"""Random criteria: every operator, field and window, with values that the histories hold."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.properties.histories import COMPANIES, DURATIONS, TEXTS, USERS, near
+
+Node = dict[str, Any]
+GIVEN_TEXTS = [*(text for text in TEXTS if text), "2026-03-01", "acme.test", "ads", *USERS, *COMPANIES]
+NUMBERS = [0, -0.0, 1, 1.0, 2, 2.5, -3, 400, 1e18, 200, 1000, 0.001]
+SCALARS = st.sampled_from([*GIVEN_TEXTS, *NUMBERS, True, False])
+CALENDARS = ["today", "yesterday", "this_week", "last_week", "this_month", "last_month"]
+TEXT_FIELDS = ["request.verb", "request.uri", "request.route", "request.headers.ACCEPT", "response.headers.x-plan"]
+TEXT_FIELDS += ["action_name", "transaction_id", "tags", "type"]
+NUMBER_FIELDS = ["response.status", "duration_ms"]
+ANY_FIELDS = ["metadata.plan", "metadata.n", "metadata.when", "metadata.a", "metadata.a.b", "metadata.a.b.tier"]
+BODY_FIELDS = ["request.body.order.amount", "request.body.card", "response.body.error"]
+OWN_TEXTS = ["email", "name", "campaign.utm_source", "campaign.utm_term"]
+ACTIVITY = ["first_seen_time", "last_seen_time", "created"]
+
+
+def condition(field: str, op: str, *value: Any) -> Node:
+    return {"field": field, "op": op} | ({"value": value[0]} if value else {})
+
+
+def one_or_more(scalars: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(scalars, st.lists(scalars, min_size=1, max_size=3))
+
+
+def existence(fields: list[str]) -> st.SearchStrategy[Node]:
+    return st.builds(condition, st.sampled_from(fields), st.sampled_from(["exists", "not_exists"]))
+
+
+def text_conditions(fields: list[str]) -> st.SearchStrategy[Node]:
+    field, text = st.sampled_from(fields), st.sampled_from(GIVEN_TEXTS)
+    parts = st.one_of(text, st.sampled_from(["P", "ro", "%", "_", "\\", "İ", "I", "\u03c3", "ss", "00"]))
+    return st.one_of(
+        st.builds(condition, field, st.sampled_from(["is", "is_not"]), one_or_more(text)),
+        st.builds(condition, field, st.sampled_from(["contains", "not_contains", "starts_with", "ends_with"]), parts),
+        existence(fields),
+    )
+
+
+def number_conditions(fields: list[str]) -> st.SearchStrategy[Node]:
+    field, number = st.sampled_from(fields), st.sampled_from(NUMBERS)
+    return st.one_of(
+        st.builds(condition, field, st.sampled_from(["is", "is_not"]), one_or_more(number)),
+        st.builds(condition, field, st.sampled_from([">", ">=", "<", "<="]), number),
+        st.builds(condition, field, st.just("between"), st.lists(number, min_size=2, max_size=2).map(sorted)),
+        existence(fields),
+    )
+
+
+def fixed(anchor: datetime) -> st.SearchStrategy[str]:
+    return near(anchor).map(lambda instant: instant.isoformat())
+
+
+def time_conditions(fields: list[str], anchor: datetime) -> st.SearchStrategy[Node]:
+    field, duration = st.sampled_from(fields), st.sampled_from([*DURATIONS, "0s"])
+    age = st.one_of(st.builds(lambda way, d: {way: d}, st.sampled_from(["ago", "ago", "in"]), duration))
+    pair = st.lists(near(anchor), min_size=2, max_size=2).map(lambda two: [each.isoformat() for each in sorted(two)])
+    period = st.one_of(
+        st.builds(lambda name: {"calendar": name}, st.sampled_from(CALENDARS)),
+        st.builds(lambda d: {"last": d}, st.sampled_from(DURATIONS)),
+    )
+    return st.one_of(
+        st.builds(condition, field, st.sampled_from(["before", "after"]), st.one_of(fixed(anchor), age)),
+        st.builds(condition, field, st.just("between"), st.one_of(pair, st.tuples(fixed(anchor), age).map(list))),
+        st.builds(
+            condition,
+            field,
+            st.just("between"),
+            st.builds(lambda back, ahead: [{"ago": back}, {"in": ahead}], duration, duration),
+        ),
+        st.builds(condition, field, st.sampled_from(["on", "on", "not_on"]), period),
+        existence(fields),
+    )
+
+
+def any_conditions(fields: list[str], anchor: datetime) -> st.SearchStrategy[Node]:
+    field = st.sampled_from(fields)
+    return st.one_of(
+        st.builds(condition, field, st.sampled_from(["is", "is_not"]), one_or_more(SCALARS)),
+        text_conditions(fields),
+        number_conditions(fields),
+        time_conditions(fields, anchor),
+    )
+
+
+def trees(leaves: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    def group(children: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+        several = st.lists(children, min_size=1, max_size=3)
+        return st.one_of(
+            several.map(lambda items: {"all": items}),
+            several.map(lambda items: {"any": items}),
+            children.map(lambda item: {"not": item}),
+        )
+
+    return st.one_of(leaves, leaves, group(leaves), group(st.one_of(leaves, group(leaves))))
+
+
+@cache
+def windows(anchor: datetime) -> st.SearchStrategy[Node]:
+    pair = st.lists(near(anchor), min_size=2, max_size=2, unique=True).map(sorted)
+    return st.one_of(
+        st.builds(lambda d: {"last": d}, st.sampled_from(DURATIONS)),
+        st.sampled_from(
+            [{"from": older, "to": younger} for older, younger in [("1h", "0s"), ("7d", "1d"), ("30d", "1h")]]
+        ),
+        st.builds(lambda name: {"calendar": name}, st.sampled_from(CALENDARS)),
+        st.builds(lambda text: {"after": text}, fixed(anchor)),
+        st.builds(lambda text: {"before": text}, fixed(anchor)),
+        pair.map(lambda two: {"after": two[0].isoformat(), "before": two[1].isoformat()}),
+        st.just({"ever": True}),
+    )
+
+
+@cache
+def filters(anchor: datetime) -> st.SearchStrategy[Node]:
+    return trees(
+        st.one_of(
+            text_conditions(TEXT_FIELDS),
+            number_conditions(NUMBER_FIELDS),
+            any_conditions(ANY_FIELDS + BODY_FIELDS, anchor),
+        )
+    )
+
+
+@cache
+def performed(anchor: datetime) -> st.SearchStrategy[Node]:
+    events = st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(["api_call", "action", "any"]),
+            "action_name": st.lists(st.sampled_from(["signup", "invite"]), min_size=1, max_size=2),
+            "where": filters(anchor),
+        },
+    )
+    bounds = st.one_of(
+        st.sampled_from([1, 2, 3, 7, 10**6]).map(lambda n: {"at_least": n}),
+        st.sampled_from([0, 1, 2, 5]).map(lambda n: {"at_most": n}),
+        st.sampled_from([(0, 0), (1, 1), (1, 4), (2, 10**7)]).map(lambda two: {"at_least": two[0], "at_most": two[1]}),
+    )
+    return st.builds(
+        lambda events, bounds, window: {"performed": events, **bounds, "within": window},
+        events,
+        bounds,
+        windows(anchor),
+    )
+
+
+@cache
+def profile(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
+    prefixes = ["", "company."] if kind == "user" else [""]
+
+    def own(prefix: str) -> st.SearchStrategy[Node]:
+        owner = "company" if prefix else kind
+        texts = [*OWN_TEXTS, f"{owner}_id", *(["company_domain"] if owner == "company" else [])]
+        return st.one_of(
+            text_conditions([prefix + name for name in texts]),
+            time_conditions([prefix + name for name in ACTIVITY], anchor),
+            any_conditions([prefix + name for name in ANY_FIELDS], anchor),
+        )
+
+    return st.sampled_from(prefixes).flatmap(own)
+
+
+@cache
+def definitions(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
+    """Criteria for customers of the kind."""
+    nodes = trees(st.one_of(profile(kind, anchor), performed(anchor)))
+    return nodes.map(lambda node: {"version": 1, "match": node})
