@@ -1,0 +1,217 @@
+"""Bytes of a request to items: bounded gunzip and JSON, so that one bad item never costs the good ones beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from typing import Any, NoReturn
+
+import msgspec
+
+from ingest.problems import Problem
+
+MAX_WIRE = 12_000_000
+"""Bytes of a body as sent."""
+MAX_BODY = 50_000_000
+"""Bytes of a body once inflated."""
+MAX_ITEM = 1_000_000
+"""Bytes of one event or profile."""
+MAX_DEPTH = 32
+MAX_ITEMS = 100_000
+MAX_VALUES = 4_000_000
+"""Commas and opening brackets of a body: bounds the memory that decoding can take."""
+
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_decode = msgspec.json.Decoder().decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+_DAMAGED_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_REPLACED = re.compile("[\x00\ud800-\udfff]")
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[{]+|[\]}]+|,', re.DOTALL)
+
+
+class Rejected(ValueError):
+    """An item cannot be used; the text names the field and what is expected there."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+
+
+def inflate(body: bytes, encoding: str) -> bytes:
+    """The body without its gzip wrapping, told by header or by magic bytes.
+
+    Raises Problem: 415 for other encodings, 413 beyond MAX_BODY, 400 for damaged or cut-off gzip.
+    """
+    encoding = encoding.strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip"):
+        raise Problem(415, "unsupported_encoding", "Content-Encoding: expected gzip or none.")
+    if not body.startswith(_GZIP):
+        if "gzip" in encoding and body.lstrip()[:1] not in (b"{", b"["):
+            raise Problem(400, "invalid_gzip", "The body says that it is gzip and is not.")
+        return body
+    inflater = zlib.decompressobj(31)
+    try:
+        inflated = inflater.decompress(body, MAX_BODY + 1)
+    except zlib.error:
+        raise Problem(400, "invalid_gzip", "The gzip of the body is damaged.") from None
+    if len(inflated) > MAX_BODY:
+        raise Problem(413, "body_too_large", f"The body is larger than {MAX_BODY:,} bytes when inflated.")
+    if not inflater.eof:
+        raise Problem(400, "truncated_gzip", "The gzip of the body ends too early.")
+    if inflater.unused_data:
+        raise Problem(400, "invalid_gzip", "The body goes on after the end of its gzip.")
+    return inflated
+
+
+def decode_body(body: bytes) -> list[Any]:
+    """The items of a JSON array, or the one of a JSON object; an item that cannot be read is a Rejected in its place.
+
+    Raises Problem (400, 413) when the body as a whole cannot be read.
+    """
+    body = body.removeprefix(_BOM).strip()
+    if not body:
+        raise Problem(400, "empty_body", "The body is empty: expected a JSON object or an array of them.")
+    if body.count(b",") + body.count(b"{") + body.count(b"[") > MAX_VALUES:
+        raise Problem(413, "body_too_large", f"The body holds more than {MAX_VALUES:,} values.")
+    if body[:1] == b"{":
+        return [_item_or_rejected(body)]
+    if body[:1] != b"[":
+        raise Problem(400, "invalid_json", "Expected a JSON object or an array of them, as UTF-8.")
+    return [_item_or_rejected(raw) for raw in _split(body)]
+
+
+def decode_item(raw: bytes) -> Any:
+    """The value of one item. NUL and lone surrogates become U+FFFD. Raises Rejected."""
+    if len(raw) > MAX_ITEM:
+        raise Rejected("", f"expected at most {MAX_ITEM:,} bytes, not {len(raw):,}")
+    try:
+        value = _decode(raw)
+        encoded = _encode(value)
+        # Equal bytes prove that no key was given twice, which the fast decoder would not say.
+        proven = encoded == raw or encoded == msgspec.json.format(raw, indent=-1)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
+        proven = False
+    if not proven:
+        value = _decode_strictly(raw)
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        _check_depth(value)
+    return _mend(value) if b"\\u" in raw and _DAMAGED_TEXT.search(raw) else value
+
+
+def _item_or_rejected(raw: bytes) -> Any:
+    try:
+        return decode_item(raw)
+    except Rejected as rejected:
+        return rejected
+
+
+def _split(body: bytes) -> list[bytes]:
+    """The items of a JSON array as bytes; where the array is not valid JSON, cut at its own commas."""
+    try:
+        items = [bytes(raw) for raw in _decode_list(body)]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        items = _cut(body)
+    if len(items) > MAX_ITEMS:
+        raise Problem(413, "body_too_large", f"The body holds more than {MAX_ITEMS:,} items.")
+    return items
+
+
+def _cut(body: bytes) -> list[bytes]:
+    """Cut an array into items by brackets, quotes and commas alone, whatever stands between them."""
+    items, depth, start = [], 0, 1
+    for token in _TOKEN.finditer(body):
+        match body[token.start()]:
+            case 0x22:  # a text
+                if not token[1]:
+                    break
+            case 0x2C:  # a comma
+                if depth == 1:
+                    items.append(body[start : token.start()].strip())
+                    start = token.end()
+            case 0x5B | 0x7B:  # [ {
+                depth += len(token[0])
+            case _:
+                depth -= len(token[0])
+                if depth <= 0:
+                    if depth < 0 or token.end() != len(body):
+                        raise Problem(400, "invalid_json", f"The JSON goes on after its end, near byte {token.end()}.")
+                    return [*items, body[start : token.end() - 1].strip()]
+    raise Problem(400, "invalid_json", "The JSON ends too early.")
+
+
+def _decode_strictly(raw: bytes) -> Any:
+    """Decode slowly, and say exactly what is wrong; texts may hold lone surrogates afterwards."""
+    try:
+        return _STRICT.decode(raw.decode())
+    except UnicodeDecodeError as error:
+        raise Rejected("", f"expected UTF-8; byte {error.start} of the item is none") from None
+    except json.JSONDecodeError as error:
+        raise Rejected("", f"expected JSON; at character {error.pos} of the item: {error.msg}") from None
+    except RecursionError:
+        _refuse_depth()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        raise Rejected("", f'expected every key once; "{_shown(twice)}" is given twice')
+    return value
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise Rejected("", f"{text} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise Rejected("", f"the number {_shown(text)} is too large")
+    return number
+
+
+def _integer(text: str) -> int:
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
+        raise Rejected("", f"the number {_shown(text)} is too large; send it as text")
+    return int(text)
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer
+)
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return
+    _refuse_depth()
+
+
+def _refuse_depth() -> NoReturn:
+    raise Rejected("", f"expected objects and arrays nested at most {MAX_DEPTH} deep")
+
+
+def _mend(value: Any) -> Any:
+    if isinstance(value, str):
+        return _REPLACED.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_mend(name): _mend(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_mend(inner) for inner in value]
+    return value
+
+
+def _shown(text: str) -> str:
+    """A short, printable form of what was sent, for messages."""
+    return repr(text[:40])[1:-1]

@@ -1,0 +1,289 @@
+"""Items as clients send them to records as they are stored; what cannot be used is refused with the field's name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import msgspec
+
+from ingest.bodies import keep_body
+from ingest.decode import Rejected
+from ingest.fields import CAMPAIGN
+from ingest.headers import stored_headers
+from ingest.models import CustomerKind, EventType
+from ingest.routes import route_of
+from ingest.timestamps import parse_time
+from ingest.values import (
+    identifier,
+    object_or_none,
+    required_text,
+    shown,
+    status_number,
+    text,
+    weight_number,
+    without_nulls,
+)
+
+__all__ = ["PARSERS", "EventRecord", "ProfileRecord", "Record", "Rejected"]
+
+FUTURE = timedelta(hours=24)
+"""A time further ahead of receipt than this is a wrong clock: the time of receipt stands for it."""
+EXPECTED_TIME = 'expected a time such as "2026-03-01T12:00:00Z"'
+API_CALL, ACTION = EventType.API_CALL.value, EventType.ACTION.value
+USER, COMPANY = CustomerKind.USER.value, CustomerKind.COMPANY.value
+_TRANSACTION_HEADER = "x-moesif-transaction-id"
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+class EventRecord(msgspec.Struct, gc=False):
+    """One API call or action. `fields` is nested by the names of criteria fields, as `Event.fields` is."""
+
+    type: str
+    key: bytes
+    time: datetime
+    received_at: datetime
+    user_id: str | None
+    company_id: str | None
+    weight: int
+    fields: dict[str, Any]
+
+
+class ProfileRecord(msgspec.Struct, gc=False):
+    """Something said of one customer. `patch` has the form of `Customer.profile`, without nulls."""
+
+    kind: str
+    external_id: str
+    company_id: str | None
+    received_at: datetime
+    patch: dict[str, Any]
+
+
+Record: TypeAlias = EventRecord | ProfileRecord
+
+
+def parse_event(item: object, now: datetime, *, from_browser: bool = False) -> EventRecord:
+    """An API call from its wire form, received at `now`. Raises Rejected."""
+    event = _object(item)
+    request = object_or_none(event.get("request"), "request")
+    if request is None:
+        raise Rejected("request", "expected an object")
+    started = _time(request.get("time"), "request.time")
+    fields: dict[str, Any] = {"request": _request_fields(request)}
+    response = object_or_none(event.get("response"), "response")
+    if response is not None:
+        fields["response"] = _response_fields(response)
+        duration = _time(response.get("time"), "response.time") - started
+        if duration >= timedelta():
+            fields["duration_ms"] = _milliseconds(duration)
+    _put(fields, "action_name", text(event.get("action_name"), "action_name"))
+    id_ = _transaction_id(event, request)
+    return _event_record(API_CALL, event, fields, id_, started, now, from_browser)
+
+
+def parse_action(item: object, now: datetime, *, from_browser: bool = False, line: int | None = None) -> EventRecord:
+    """An action from its wire form, received at `now`, which is also its time when it tells none. Raises Rejected.
+
+    An item with neither id nor time is like no other; in an import it is told by its line, so that a second run
+    finds it again.
+    """
+    action = _object(item)
+    request = object_or_none(action.get("request"), "request") or {}
+    sent_time = request.get("time")
+    time = now if sent_time is None else _time(sent_time, "request.time")
+    fields: dict[str, Any] = {"action_name": required_text(action.get("action_name"), "action_name")}
+    if request_fields := _action_request_fields(request):
+        fields["request"] = request_fields
+    id_ = _transaction_id(action, request)
+    record = _event_record(ACTION, action, fields, id_, time, now, from_browser)
+    if id_ is None and sent_time is None:
+        record.key = os.urandom(16) if line is None else _digest(record.key + line.to_bytes(8, "big"))
+    return record
+
+
+def parse_user(item: object, now: datetime, *, from_browser: bool = False) -> ProfileRecord:
+    """What is said of a user, received at `now`; a visitor who has not signed in goes by `anonymous_id`."""
+    user = _object(item)
+    anonymous_id = identifier(user.get("anonymous_id"), "anonymous_id")
+    user_id = identifier(user.get("user_id"), "user_id", from_browser=from_browser) or anonymous_id
+    if user_id is None:
+        raise Rejected("user_id", "expected a text of 1 to 200 characters")
+    patch = _profile_patch(user, ("ip_address", "user_agent_string", "session_token"))
+    _put(patch, "anonymous_id", anonymous_id)
+    return ProfileRecord(USER, user_id, identifier(user.get("company_id"), "company_id"), now, patch)
+
+
+def parse_company(item: object, now: datetime, *, from_browser: bool = False) -> ProfileRecord:
+    """What is said of a company, received at `now`. Raises Rejected."""
+    company = _object(item)
+    company_id = identifier(company.get("company_id"), "company_id")
+    if company_id is None:
+        raise Rejected("company_id", "expected a text of 1 to 200 characters")
+    patch = _profile_patch(company, ("company_domain", "ip_address", "session_token"))
+    return ProfileRecord(COMPANY, company_id, None, now, patch)
+
+
+PARSERS: dict[str, Callable[..., Record]] = {
+    "event": parse_event,
+    "action": parse_action,
+    "user": parse_user,
+    "company": parse_company,
+}
+"""Kind of item -> its parser."""
+
+
+def _event_record(
+    type_: str,
+    item: dict[str, Any],
+    fields: dict[str, Any],
+    id_: str | None,
+    time: datetime,
+    now: datetime,
+    from_browser: bool,
+) -> EventRecord:
+    """What events and actions have in common."""
+    for name in ("session_token", "direction", "subscription_id"):
+        value = item.get(name)
+        if value is not None:
+            fields[name] = text(value, name)
+    _put(fields, "transaction_id", id_)
+    _put(fields, "tags", _tags(item.get("tags")))
+    metadata = object_or_none(item.get("metadata"), "metadata")
+    if metadata is not None:
+        fields["metadata"] = without_nulls(metadata, "metadata")
+    if time > now + FUTURE:
+        fields["clamped_time"] = time.isoformat()
+        time = now
+    return EventRecord(
+        type=type_,
+        key=_item_key(type_, item) if id_ is None else _digest(b"id:" + id_.encode()),
+        time=time,
+        received_at=now,
+        user_id=identifier(item.get("user_id"), "user_id", from_browser=from_browser)
+        or identifier(item.get("anonymous_id"), "anonymous_id"),
+        company_id=identifier(item.get("company_id"), "company_id"),
+        weight=weight_number(item.get("weight")) if type_ == API_CALL else 1,
+        fields=fields,
+    )
+
+
+def _request_fields(request: dict[str, Any]) -> dict[str, Any]:
+    uri = required_text(request.get("uri"), "request.uri")
+    fields: dict[str, Any] = {
+        "verb": required_text(request.get("verb"), "request.verb"),
+        "uri": uri,
+        "route": text(request.get("route"), "request.route") or route_of(uri),
+    }
+    for name in ("ip_address", "api_version"):
+        value = request.get(name)
+        if value is not None:
+            fields[name] = text(value, f"request.{name}")
+    _put_headers(fields, request, "request.headers")
+    keep_body("request", request, fields)
+    return fields
+
+
+def _response_fields(response: dict[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {"status": status_number(response.get("status"), "response.status")}
+    _put_headers(fields, response, "response.headers")
+    keep_body("response", response, fields)
+    return fields
+
+
+def _action_request_fields(request: dict[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name in ("verb", "uri", "route", "ip_address"):
+        _put(fields, name, text(request.get(name), f"request.{name}"))
+    if "uri" in fields and "route" not in fields:
+        fields["route"] = route_of(fields["uri"])
+    user_agent = text(request.get("user_agent_string"), "request.user_agent_string")
+    if user_agent is not None:
+        fields["headers"] = {"user-agent": user_agent}
+    return fields
+
+
+def _profile_patch(item: dict[str, Any], texts: tuple[str, ...]) -> dict[str, Any]:
+    patch: dict[str, Any] = {}
+    for name in texts:
+        _put(patch, name, text(item.get(name), name))
+    metadata = object_or_none(item.get("metadata"), "metadata")
+    if metadata is not None:
+        patch["metadata"] = without_nulls(metadata, "metadata")
+    campaign = object_or_none(item.get("campaign"), "campaign") or {}
+    given = {name: text(campaign[name], f"campaign.{name}") for name in CAMPAIGN if campaign.get(name) is not None}
+    if given:
+        patch["campaign"] = given
+    return patch
+
+
+def _put_headers(fields: dict[str, Any], message: dict[str, Any], path: str) -> None:
+    headers = message.get("headers")
+    if headers is not None and headers != "":
+        fields["headers"] = stored_headers(object_or_none(headers, path) or {})
+
+
+def _tags(value: object) -> list[str] | None:
+    if value is None or value == "":
+        return None
+    tags = [value] if isinstance(value, str) else value
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise Rejected("tags", "expected an array of texts")
+    return tags
+
+
+def _transaction_id(item: dict[str, Any], request: dict[str, Any]) -> str | None:
+    """The top-level id, else the request header that moesif-nodejs sends it in."""
+    id_ = identifier(item.get("transaction_id"), "transaction_id")
+    headers = request.get("headers")
+    if id_ is not None or not isinstance(headers, dict):
+        return id_
+    for name, value in headers.items():
+        if len(name) == len(_TRANSACTION_HEADER) and name.lower() == _TRANSACTION_HEADER:
+            return identifier(value, f"request.headers.{name}")
+    return None
+
+
+def _item_key(type_: str, item: dict[str, Any]) -> bytes:
+    encoded = _encode_sorted(item)
+    if b"null" in encoded:
+        encoded = _encode_sorted(_drop_nulls(item))
+    return _digest(type_.encode() + b":" + encoded)
+
+
+def _drop_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _drop_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_drop_nulls(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def _object(item: object) -> dict[str, Any]:
+    if isinstance(item, Rejected):
+        raise item
+    if type(item) is not dict:
+        raise Rejected("", f"expected an object, not {shown(item)}")
+    return item
+
+
+def _time(value: object, path: str) -> datetime:
+    time = parse_time(value)
+    if time is None:
+        raise Rejected(path, EXPECTED_TIME)
+    return time
+
+
+def _milliseconds(duration: timedelta) -> int | float:
+    whole, rest = divmod(duration.microseconds, 1000)
+    milliseconds = (duration.days * 86_400 + duration.seconds) * 1000 + whole
+    return milliseconds + rest / 1000 if rest else milliseconds
+
+
+def _put(fields: dict[str, Any], name: str, value: object) -> None:
+    if value is not None:
+        fields[name] = value
