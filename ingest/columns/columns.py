@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -99,24 +100,31 @@ def _listed() -> list[Segment]:
     return listed
 
 
-_opened: tuple[int, str, DuckDBColumns] | None = None
+_opened: dict[str, DuckDBColumns] = {}
+_opening = threading.Lock()
 _inherited: list[DuckDBColumns] = []
 """Engines of the process this one was forked from: their threads are not here, so they must not even be closed."""
 
 
+def _start_anew() -> None:
+    global _opening
+    _opening = threading.Lock()
+    _inherited.extend(_opened.values())
+    _opened.clear()
+
+
+os.register_at_fork(after_in_child=_start_anew)
+
+
 def open_columns() -> Columns:
-    """The copy that EVENTS_URL names, one engine per process; the first use after a fork makes a new one."""
-    global _opened
+    """The copy that EVENTS_URL names. A process has one engine; after a fork the child makes its own."""
     url = settings.EVENTS_URL
-    if _opened is not None and _opened[:2] == (os.getpid(), url):
-        return _opened[2]
-    if _opened is not None and _opened[0] != os.getpid():
-        _inherited.append(_opened[2])
-    elif _opened is not None:
-        _opened[2].engine.close()
-    scheme, _, directory = url.partition("://")
-    if scheme != "duckdb" or not directory:
-        raise ImproperlyConfigured(f'EVENTS_URL: expected "duckdb://<directory>", not "{url}"')
-    columns = DuckDBColumns(Path(directory))
-    _opened = (os.getpid(), url, columns)
-    return columns
+    with _opening:
+        if url not in _opened:
+            while _opened:
+                _opened.popitem()[1].engine.close()
+            scheme, _, directory = url.partition("://")
+            if scheme != "duckdb" or not directory:
+                raise ImproperlyConfigured(f'EVENTS_URL: expected "duckdb://<directory>", not "{url}"')
+            _opened[url] = DuckDBColumns(Path(directory))
+        return _opened[url]

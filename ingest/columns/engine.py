@@ -77,6 +77,8 @@ class Engine:
             self._uses.update(keys)
         try:
             yield
+        except BROKEN as error:
+            raise self.diagnose(error, segments) from error
         finally:
             with self._lock:
                 self._uses.subtract(keys)

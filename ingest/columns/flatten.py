@@ -70,7 +70,7 @@ class _Maps:
             column.ends.append(len(column.keys))
 
     def walk(self, values: Mapping[str, Any], prefix: str, moments: bool, taken: set[str] | None = None) -> None:
-        """Add what stands under the prefix; `moments`: whether texts can be times. `taken` paths are left as they are."""
+        """Add what stands under the prefix. `moments`: whether texts can be times; `taken`: paths to leave alone."""
         items: Iterable[tuple[str, Any]] = values.items()
         if "." in "".join(values):
             items = sorted(items, key=lambda item: item[0].count("."))

@@ -1,4 +1,4 @@
-"""The DuckDB snapshot: what was visible at one instant, as tables made when first asked for and kept until it closes."""
+"""The DuckDB snapshot: what was visible at one instant, in tables that are made when first asked for."""
 
 from __future__ import annotations
 
