@@ -139,6 +139,6 @@ class MembershipChange(models.Model):
             models.UniqueConstraint(fields=["cohort", "version", "customer"], name="change_once_per_version")
         ]
         indexes = [
-            models.Index(fields=["cohort", "id"], name="change_feed"),
+            models.Index(fields=["cohort", "version", "id"], name="change_feed"),
             models.Index(fields=["customer", "cohort", "-id"], name="change_of_customer"),
         ]

@@ -41,6 +41,12 @@ def refresh_cohorts(cohorts: Sequence[Cohort], now: datetime) -> list[Evaluation
         return _present(_record_failure(cohort, now, error, timedelta()) for cohort in cohorts)
 
 
+def evaluate_now(cohorts: Sequence[Cohort], now: datetime) -> list[Evaluation]:
+    """Seal what came in and evaluate the cohorts, due or not: what somebody who presses the button expects."""
+    open_columns().seal(now)
+    return refresh_cohorts(cohorts, now)
+
+
 def refresh_cohort(cohort: Cohort, snapshot: Snapshot) -> Evaluation | None:
     """Evaluate one cohort as of the snapshot and write what changed.
 

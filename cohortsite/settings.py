@@ -161,6 +161,8 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["ingest.authentication.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["cohorts.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "EXCEPTION_HANDLER": "ingest.problems.handle_exception",
@@ -227,6 +229,7 @@ UNFOLD = {
     "SITE_SYMBOL": "groups",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": True, "navigation": "cohortsite.admin_sidebar.navigation"},
     # Our pages and the admin take their colours from the same file.
     "STYLES": [lambda request: static("cohortsite/tokens.css")],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("cohortsite/logo.svg")}],

@@ -4,6 +4,7 @@ import os
 import tempfile
 
 _home = tempfile.mkdtemp(prefix="cohortsite-tests-")
+os.mkdir(f"{_home}/static")  # whitenoise warns where there is none
 os.environ.update(
     READ_DOT_ENV="false",
     DATA_DIR=_home,

@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                 ('customer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='ingest.customer')),
             ],
             options={
-                'indexes': [models.Index(fields=['cohort', 'id'], name='change_feed'), models.Index(fields=['customer', 'cohort', '-id'], name='change_of_customer')],
+                'indexes': [models.Index(fields=['cohort', 'version', 'id'], name='change_feed'), models.Index(fields=['customer', 'cohort', '-id'], name='change_of_customer')],
                 'constraints': [models.UniqueConstraint(fields=('cohort', 'version', 'customer'), name='change_once_per_version')],
             },
         ),

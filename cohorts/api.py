@@ -1,0 +1,234 @@
+"""The management API of cohorts and customers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from cohorts.edit import edit_cohort, pause_time
+from cohorts.feed import Cursor, InvalidCursor, cohorts_of, read_changes, read_members
+from cohorts.models import Cohort
+from cohorts.pages import NewestAsOf, NewestFirst, NewestId, read_limit
+from cohorts.permissions import HasModelPermission
+from cohorts.preview import preview
+from cohorts.refresh import evaluate_now
+from cohorts.serializers import (
+    ChangesPageSerializer,
+    CohortSerializer,
+    CustomerDetailSerializer,
+    CustomerSerializer,
+    DefinitionSerializer,
+    EvaluationSerializer,
+    MembersPageSerializer,
+    PreviewSerializer,
+    change_of,
+    customer_of,
+    profile_of,
+)
+from ingest.authentication import HasScope
+from ingest.columns.interface import ColumnsDamaged
+from ingest.models import Customer, CustomerKind, Scope
+from ingest.problems import Problem
+
+PAGE = OpenApiParameter("page", description="Leave out for the first page; the others are in `next`.")
+AFTER = OpenApiParameter("after", description="A cursor from `members/` or from the call before.")
+LIMIT = OpenApiParameter("limit", OpenApiTypes.INT, description="Results per page: 1 to 1000, 100 if not given.")
+
+
+class CohortFilter(filters.FilterSet):
+    """Which cohorts a list holds."""
+
+    key = filters.CharFilter()
+    cohort_type = filters.ChoiceFilter(field_name="kind", choices=CustomerKind.choices)
+    name = filters.CharFilter(lookup_expr="icontains", label="Part of the name.")
+    paused = filters.BooleanFilter(field_name="paused_at", lookup_expr="isnull", exclude=True)
+
+
+class CohortViewSet(viewsets.ModelViewSet[Cohort]):
+    """Cohorts: dynamic lists of customers that match criteria."""
+
+    queryset = Cohort.objects.annotate(member_count=F("membership__count"))
+    serializer_class = CohortSerializer
+    filterset_class = CohortFilter
+    pagination_class = NewestFirst
+    permission_classes = [HasScope, HasModelPermission]
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    required_scopes: dict[str, Scope] = {}
+    required_verbs: dict[str, str] = {}
+
+    @extend_schema(responses={201: CohortSerializer, 200: CohortSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Save a cohort.
+
+        The same request again with the same `key` answers 200 with the cohort that is there; a different one with
+        that key is refused.
+        """
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        values = _stored_values(serializer.validated_data)
+        try:
+            with transaction.atomic():
+                by = request.user if request.user.is_authenticated else None
+                cohort = Cohort.objects.create(created_at=timezone.now(), created_by=by, **values)
+        except IntegrityError:
+            cohort = self.get_queryset().get(key=values["key"])
+            if any(getattr(cohort, name) != value for name, value in values.items() if name != "paused_at"):
+                raise _key_taken(values["key"]) from None
+            return Response(self.get_serializer(cohort).data)
+        return Response(self.get_serializer(cohort).data, status=status.HTTP_201_CREATED)
+
+    def perform_update(self, serializer: BaseSerializer[Cohort]) -> None:
+        cohort = self.get_object()
+        values = _stored_values(serializer.validated_data, cohort)
+        try:
+            edit_cohort(cohort, values, tell=serializer.validated_data.get("tell_edit", False))
+        except IntegrityError:
+            raise _key_taken(values["key"]) from None
+        serializer.instance = cohort
+
+    @extend_schema(parameters=[LIMIT, PAGE], responses=MembersPageSerializer)
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def members(self, request: Request, pk: str) -> Response:
+        """The members, by pages, and the cursor for `changes/` from which a copy of them is kept up to date."""
+        cohort, limit = self.get_object(), read_limit(request)
+        with refuse_cursor():
+            page = read_members(cohort, request.query_params.get("page", ""), limit)
+        more = f"{request.path}?{urlencode({'page': page.next, 'limit': limit})}"
+        answer = {
+            "next": request.build_absolute_uri(more) if page.next else None,
+            "cursor": page.cursor.encode(cohort),
+            "results": [{"since": member.since, **profile_of(member.customer)} for member in page.members],
+        }
+        return Response(MembersPageSerializer(answer).data)
+
+    @extend_schema(parameters=[LIMIT, AFTER], responses=ChangesPageSerializer)
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def changes(self, request: Request, pk: str) -> Response:
+        """Who was added and removed after a cursor, oldest first; without one from the beginning."""
+        cohort, limit, after = self.get_object(), read_limit(request), request.query_params.get("after", "")
+        with refuse_cursor():
+            page = read_changes(cohort, Cursor.decode(after, cohort) if after else Cursor(version=0), limit)
+        answer = {
+            "cursor": page.cursor.encode(cohort),
+            "restarted": page.restarted,
+            "results": [change_of(change) for change in page.changes],
+        }
+        return Response(ChangesPageSerializer(answer).data)
+
+    @extend_schema(responses=EvaluationSerializer(many=True))
+    @action(detail=True, filterset_class=None, pagination_class=NewestAsOf)
+    def evaluations(self, request: Request, pk: str) -> Response:
+        """The runs of the cohort, newest first."""
+        evaluations: QuerySet[Any] = self.get_object().evaluations.defer("criteria")
+        page: Sequence[Any] = self.paginate_queryset(evaluations) or ()
+        return self.get_paginated_response(EvaluationSerializer(page, many=True).data)
+
+    @extend_schema(request=None, responses=EvaluationSerializer)
+    @action(detail=True, methods=["post"], required_verbs={"POST": "change"})
+    def evaluate(self, request: Request, pk: str) -> Response:
+        """Evaluate the cohort as of now, also when it is paused; a fault stands in `error`."""
+        cohort = self.get_object()
+        evaluations = evaluate_now([cohort], timezone.now())
+        if not evaluations:
+            raise Problem(409, "superseded", "Another evaluation or an edit came first; nothing was written.")
+        return Response(EvaluationSerializer(evaluations[0]).data)
+
+    @extend_schema(request=DefinitionSerializer, responses=PreviewSerializer)
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="preview",
+        required_scopes={"POST": Scope.READ},
+        required_verbs={"POST": "view"},
+    )
+    def try_out(self, request: Request) -> Response:
+        """What a definition would match now, without saving anything."""
+        definition = DefinitionSerializer(data=request.data)
+        definition.is_valid(raise_exception=True)
+        values = definition.validated_data
+        try:
+            found = preview(definition.parsed, values["time_zone"], values["week_starts_on"], timezone.now())
+        except ColumnsDamaged as error:
+            raise Problem(503, "columns_damaged", str(error)) from None
+        return Response(
+            PreviewSerializer(
+                {
+                    "count": found.count,
+                    "of": found.of,
+                    "words": found.words,
+                    "sample": [profile_of(customer) for customer in found.sample],
+                }
+            ).data
+        )
+
+
+class CustomerFilter(filters.FilterSet):
+    """Which customers a list holds."""
+
+    cohort_type = filters.ChoiceFilter(field_name="kind", choices=CustomerKind.choices)
+    user_id = filters.CharFilter(method="with_id", label="The user with this id.")
+    company_id = filters.CharFilter(method="with_id", label="The company with this id.")
+    search = filters.CharFilter(method="with_text", label="Part of the id or of the email address.")
+
+    def with_id(self, queryset: QuerySet[Customer], name: str, value: str) -> QuerySet[Customer]:
+        return queryset.filter(kind=name.removesuffix("_id"), external_id=value)
+
+    def with_text(self, queryset: QuerySet[Customer], name: str, value: str) -> QuerySet[Customer]:
+        return queryset.filter(Q(external_id__icontains=value) | Q(profile__metadata__email__icontains=value))
+
+
+class CustomerViewSet(viewsets.ReadOnlyModelViewSet[Customer]):
+    """Users and companies that something named."""
+
+    queryset = Customer.objects.filter(erased_at=None).select_related("company")
+    filterset_class = CustomerFilter
+    pagination_class = NewestId
+    permission_classes = [HasScope, HasModelPermission]
+
+    @extend_schema(responses=CustomerSerializer(many=True))
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Customers, newest first."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(CustomerSerializer(map(customer_of, page or ()), many=True).data)
+
+    @extend_schema(responses=CustomerDetailSerializer)
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """A customer, with the cohorts that it is in."""
+        customer = self.get_object()
+        stays = [{"id": cohort.pk, "name": cohort.name, "since": since} for cohort, since in cohorts_of(customer)]
+        return Response(CustomerDetailSerializer({**customer_of(customer), "cohorts": stays}).data)
+
+
+@contextmanager
+def refuse_cursor() -> Iterator[None]:
+    """Answer a wrong cursor as a problem of the client."""
+    try:
+        yield
+    except InvalidCursor:
+        detail = "The cursor is not one of this cohort's: read members/ and go on from the cursor it gives."
+        raise Problem(400, "invalid_cursor", detail) from None
+
+
+def _stored_values(validated: dict[str, Any], cohort: Cohort | None = None) -> dict[str, Any]:
+    values = {name: value for name, value in validated.items() if name != "tell_edit"}
+    if "paused_at" in values:
+        values["paused_at"] = pause_time(values["paused_at"], cohort.paused_at if cohort else None, timezone.now())
+    return values
+
+
+def _key_taken(key: str) -> Problem:
+    return Problem(409, "key_taken", f'Another cohort has the key "{key}".')

@@ -1,0 +1,114 @@
+"""Forms of cohorts in the admin."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from cohorts.criteria import CriteriaError, parse
+from cohorts.models import LONGEST_PERIOD, SHORTEST_PERIOD, Cohort
+from cohorts.periods import EXPECTED, format_period, parse_period
+from cohorts.time_zones import time_zones
+from ingest.models import CustomerKind
+
+EXAMPLE = {
+    "version": 1,
+    "match": {
+        "all": [
+            {"field": "first_seen_time", "op": "on", "value": {"calendar": "today"}},
+            {
+                "performed": {
+                    "type": "api_call",
+                    "where": {"field": "response.status", "op": "is", "value": 400},
+                },
+                "at_least": 1,
+                "within": {"calendar": "today"},
+            },
+        ]
+    },
+}
+"""What a new cohort starts from."""
+
+
+class PeriodField(forms.CharField):
+    """A length of time as text, `15m`, within bounds."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def __init__(self, *, shortest: timedelta, longest: timedelta, **options: Any) -> None:
+        self.shortest, self.longest = shortest, longest
+        bounds = f"{format_period(shortest)} to {format_period(longest)}"
+        super().__init__(help_text=f"An integer and one of s, m, h, d: {bounds}.", **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return format_period(value) if isinstance(value, timedelta) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+    def clean(self, value: Any) -> timedelta:
+        try:
+            period = parse_period(super().clean(value))
+        except ValueError:
+            raise forms.ValidationError(EXPECTED) from None
+        if not self.shortest <= period <= self.longest:
+            raise forms.ValidationError(f"expected {format_period(self.shortest)} to {format_period(self.longest)}")
+        return period
+
+
+class DocumentField(forms.JSONField):
+    """JSON as people edit it: indented, and refused in words when it cannot be read."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 24, "spellcheck": "false", "class": "font-mono"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError) as error:
+            raise forms.ValidationError(f"expected JSON: {error}") from None
+
+
+class CohortForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A cohort. Its criteria are judged by the same code as everywhere else."""
+
+    criteria = DocumentField(initial=EXAMPLE)
+    time_zone = forms.ChoiceField(
+        choices=lambda: [(name, name) for name in time_zones()], initial="UTC", widget=UnfoldAdminSelect2Widget
+    )
+    period = PeriodField(shortest=SHORTEST_PERIOD, longest=LONGEST_PERIOD, initial="15m", label="Evaluated every")
+    tell = forms.BooleanField(
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        label="Tell subscribers of this edit",
+        help_text="Report the customers who join or leave because criteria, time zone or first day of the week were "
+        "edited. Otherwise the cohort starts anew in silence.",
+    )
+
+    class Meta:
+        model = Cohort
+        fields = ["name", "key", "kind", "criteria", "time_zone", "week_starts_on", "period"]
+
+    def clean_key(self) -> str | None:
+        return self.cleaned_data["key"] or None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        kind = cleaned.get("kind") or self.instance.kind
+        if "criteria" in cleaned and kind:
+            try:
+                parse(cleaned["criteria"], CustomerKind(kind))
+            except CriteriaError as error:
+                self.add_error("criteria", str(error))
+        return cleaned

@@ -1,0 +1,283 @@
+"""The management API's forms of cohorts, members, changes and customers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from cohorts.criteria import Criteria, CriteriaError, parse
+from cohorts.edit import describe
+from cohorts.enums import ChangeKind, Reason
+from cohorts.models import DEFAULT_PERIOD, LONGEST_PERIOD, SHORTEST_PERIOD, Cohort, Evaluation, MembershipChange
+from cohorts.periods import format_period, parse_period
+from cohorts.time_zones import check_time_zone
+from ingest.models import Customer, CustomerKind
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses keys that it does not know: a misspelt one would be lost without a word."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = set(data) - set(self.fields) if isinstance(data, dict) else set()
+        if unknown:
+            known = ", ".join(name for name, field in self.fields.items() if not field.read_only)
+            raise serializers.ValidationError({str(name): f"unknown field; expected {known}" for name in unknown})
+        return super().to_internal_value(data)
+
+
+@extend_schema_field({"type": "string", "pattern": "^[1-9][0-9]*[smhdw]$", "example": "15m"})
+class PeriodField(serializers.Field[timedelta, str, str, Any]):
+    """A length of time as text, within bounds."""
+
+    def __init__(self, *, shortest: timedelta, longest: timedelta, **options: Any) -> None:
+        super().__init__(**options)
+        self.shortest, self.longest = shortest, longest
+
+    def to_internal_value(self, data: Any) -> timedelta:
+        try:
+            period = parse_period(data if isinstance(data, str) else "")
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
+        if not self.shortest <= period <= self.longest:
+            bounds = f"{format_period(self.shortest)} to {format_period(self.longest)}"
+            raise serializers.ValidationError(f"expected a length of {bounds}")
+        return period
+
+    def to_representation(self, value: timedelta) -> str:
+        return format_period(value)
+
+
+class PausedField(serializers.BooleanField):
+    """Whether `paused_at` is set; the view sets it."""
+
+    def get_attribute(self, instance: Any) -> bool:
+        return super().get_attribute(instance) is not None
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class CriteriaField(serializers.JSONField):
+    """A criteria document; it can be validated only beside the kind of cohort."""
+
+
+def parse_criteria(document: Any, kind: str) -> Criteria:
+    """The criteria, or a ValidationError that names the path of the fault."""
+    try:
+        return parse(document, CustomerKind(kind))
+    except CriteriaError as error:
+        path = ".".join(filter(None, ["criteria", error.path]))
+        raise serializers.ValidationError({path: error.message}) from None
+
+
+class DefinitionSerializer(StrictSerializer):
+    """What decides who is a member; `parsed` holds the criteria once they are valid."""
+
+    cohort_type = serializers.ChoiceField(choices=CustomerKind.choices)
+    criteria = CriteriaField(help_text="The definition, `{version: 1, match: ...}`.")
+    time_zone = serializers.CharField(default="UTC", max_length=64, validators=[check_time_zone])
+    week_starts_on = serializers.IntegerField(default=1, min_value=1, max_value=7, help_text="1 is Monday.")
+    parsed: Criteria
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        self.parsed = parse_criteria(attrs["criteria"], attrs["cohort_type"])
+        return attrs
+
+
+class CohortSerializer(StrictSerializer, serializers.ModelSerializer[Cohort]):
+    """A cohort. An edit of its definition is silent unless `tell_edit` is true."""
+
+    key = serializers.SlugField(max_length=100, required=False, allow_null=True, help_text="A stable name, unique.")
+    cohort_type = serializers.ChoiceField(source="kind", choices=CustomerKind.choices)
+    criteria = CriteriaField(help_text="The definition, `{version: 1, match: ...}`.")
+    time_zone = serializers.CharField(default="UTC", max_length=64, validators=[check_time_zone])
+    period = PeriodField(shortest=SHORTEST_PERIOD, longest=LONGEST_PERIOD, default=DEFAULT_PERIOD)
+    paused = PausedField(source="paused_at", required=False)
+    tell_edit = serializers.BooleanField(
+        write_only=True,
+        required=False,
+        help_text="Report those who join or leave by this edit. Otherwise the edit starts a silent baseline.",
+    )
+    words = serializers.SerializerMethodField(help_text="The criteria in plain words.")
+    members = serializers.SerializerMethodField(help_text="How many there are; null before the first evaluation.")
+    error = serializers.SerializerMethodField(help_text="Why the last evaluation failed; null when it did not.")
+
+    class Meta:
+        model = Cohort
+        fields = [
+            "id",
+            "key",
+            "name",
+            "cohort_type",
+            "criteria",
+            "words",
+            "time_zone",
+            "week_starts_on",
+            "period",
+            "paused",
+            "tell_edit",
+            "definition_version",
+            "created_at",
+            "members",
+            "evaluated_at",
+            "error",
+        ]
+        read_only_fields = ["id", "definition_version", "created_at", "evaluated_at"]
+
+    def get_words(self, cohort: Cohort) -> str:
+        try:
+            return describe(cohort)
+        except CriteriaError:
+            return ""
+
+    def get_members(self, cohort: Cohort) -> int | None:
+        return getattr(cohort, "member_count", None)  # of a new cohort there is none
+
+    def get_error(self, cohort: Cohort) -> str | None:
+        return cohort.error or None
+
+    def validate_cohort_type(self, kind: str) -> str:
+        if self.instance is not None and kind != self.instance.kind:
+            raise serializers.ValidationError("cannot be changed: make another cohort")
+        return kind
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "criteria" in attrs:
+            kind = attrs["kind"] if self.instance is None else self.instance.kind
+            parse_criteria(attrs["criteria"], kind)
+        return attrs
+
+
+class ProfileSerializer(serializers.Serializer[Any]):
+    """The profile of a user or company: a user has the keys of users, a company those of companies."""
+
+    user_id = serializers.CharField(required=False)
+    company_id = serializers.CharField(required=False, allow_null=True, help_text="Of a user: its company.")
+    email = serializers.CharField(required=False, allow_null=True)
+    name = serializers.CharField(allow_null=True)
+    company_domain = serializers.CharField(required=False, help_text="Of a company; empty when it is not known.")
+    metadata = serializers.DictField()
+    campaign = serializers.DictField()
+
+
+def profile_of(customer: Customer) -> dict[str, Any]:
+    """What ProfileSerializer tells of a customer. The customer's company is read: select it beforehand."""
+    if customer.kind == CustomerKind.USER:
+        ids = {
+            "user_id": customer.external_id,
+            "company_id": customer.company.external_id if customer.company else None,
+            "email": customer.email or None,
+        }
+    else:
+        ids = {"company_id": customer.external_id, "company_domain": customer.profile.get("company_domain") or ""}
+    parts = {key: customer.profile.get(key) or {} for key in ("metadata", "campaign")}
+    return {**ids, "name": customer.name or None, **parts}
+
+
+class MemberSerializer(ProfileSerializer):
+    """A member of a cohort."""
+
+    since = serializers.DateTimeField(allow_null=True, help_text="Null: since the cohort's history began.")
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """One customer added to or removed from a cohort."""
+
+    id = serializers.IntegerField()
+    change = serializers.ChoiceField(choices=ChangeKind.choices)
+    user_id = serializers.CharField(required=False, help_text="In a cohort of users.")
+    company_id = serializers.CharField(required=False, help_text="In a cohort of companies.")
+    changed_at = serializers.DateTimeField()
+    reason = serializers.ChoiceField(choices=Reason.choices)
+    because = serializers.ListField(child=serializers.CharField(), help_text="The conditions that turned, in words.")
+
+
+def change_of(change: MembershipChange) -> dict[str, Any]:
+    """What ChangeSerializer tells of a change."""
+    facts = {name: getattr(change, name) for name in ("id", "change", "changed_at", "reason", "because")}
+    return {**facts, f"{change.customer.kind}_id": change.customer.external_id}
+
+
+class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
+    """One run of a cohort."""
+
+    duration = serializers.SerializerMethodField(help_text="Seconds.")
+    error = serializers.SerializerMethodField(help_text="Why it failed; null when it did not.")
+
+    class Meta:
+        model = Evaluation
+        fields = [
+            "id",
+            "as_of",
+            "definition_version",
+            "baseline",
+            "members",
+            "added",
+            "removed",
+            "duration",
+            "error",
+        ]
+        read_only_fields = fields
+
+    def get_duration(self, evaluation: Evaluation) -> float:
+        return evaluation.duration.total_seconds()
+
+    def get_error(self, evaluation: Evaluation) -> str | None:
+        return evaluation.error or None
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What a definition would match now."""
+
+    count = serializers.IntegerField()
+    of = serializers.IntegerField(help_text="Customers of the kind in all.")
+    words = serializers.CharField()
+    sample = ProfileSerializer(many=True)
+
+
+class MembersPageSerializer(serializers.Serializer[Any]):
+    """Members, and the place in the feed of changes from which a copy of all pages is kept up to date."""
+
+    next = serializers.URLField(allow_null=True)
+    cursor = serializers.CharField(help_text="For `changes/?after=`, the same on every page.")
+    results = MemberSerializer(many=True)
+
+
+class ChangesPageSerializer(serializers.Serializer[Any]):
+    """Changes, oldest first."""
+
+    cursor = serializers.CharField(help_text="Pass it as `after` next time.")
+    restarted = serializers.BooleanField(
+        help_text="The cohort was started anew after `after`, without changes: read `members/` again."
+    )
+    results = ChangeSerializer(many=True)
+
+
+class CustomerSerializer(ProfileSerializer):
+    """A customer."""
+
+    id = serializers.IntegerField()
+    cohort_type = serializers.ChoiceField(choices=CustomerKind.choices)
+    created = serializers.DateTimeField(help_text="When something first named it.")
+
+
+class StaySerializer(serializers.Serializer[Any]):
+    """A cohort that a customer is in."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True, help_text="Null: since the cohort's history began.")
+
+
+class CustomerDetailSerializer(CustomerSerializer):
+    """A customer with its cohorts."""
+
+    cohorts = StaySerializer(many=True)
+
+
+def customer_of(customer: Customer) -> dict[str, Any]:
+    """What CustomerSerializer tells of a customer."""
+    own = {"id": customer.pk, "cohort_type": customer.kind, "created": customer.created_at}
+    return {**own, **profile_of(customer)}

@@ -1,0 +1,268 @@
+"""Customers, events, keys and the segments of the columnar copy in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from ingest.admin_parts import LongListAdmin, ReadOnlyAdmin, act_on_one, confirm, link, list_link, person
+from ingest.keys import make_key, revoke_key
+from ingest.models import (
+    ApiKey,
+    Customer,
+    CustomerKind,
+    CustomerVersion,
+    Erasure,
+    Event,
+    EventType,
+    Lease,
+    Scope,
+    SealQueue,
+    Segment,
+)
+
+KIND_COLORS = {CustomerKind.USER: "info", CustomerKind.COMPANY: "primary"}
+
+
+@admin.register(Customer)
+class CustomerAdmin(LongListAdmin):
+    """Users and companies: what is known of each, with links to its history."""
+
+    list_display = ["external_id", "kind_label", "name", "email", "company_link", "created_at", "erased_at"]
+    list_filter = ["kind", ("erased_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["company"]
+    search_fields = ["external_id"]
+    search_help_text = "Start of the id, or the whole email address"
+    fields = [
+        "external_id",
+        "kind_label",
+        "name",
+        "email",
+        "company_link",
+        "created_at",
+        "erased_at",
+        "profile",
+        "history",
+    ]
+    readonly_fields = fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
+    ) -> tuple[QuerySet[Customer], bool]:
+        if not search_term:
+            return queryset, False
+        email = Q(profile__metadata__email=search_term)
+        return queryset.filter(Q(external_id__startswith=search_term) | email), False
+
+    @display(description="Kind", ordering="kind", label=KIND_COLORS)
+    def kind_label(self, customer: Customer) -> tuple[str, str]:
+        return customer.kind, customer.get_kind_display()
+
+    @display(description="Company")
+    def company_link(self, customer: Customer) -> str:
+        return link(customer.company)
+
+    @display(description="History")
+    def history(self, customer: Customer) -> str:
+        return format_html("{}", list_link(CustomerVersion, "What was said of it", customer__id__exact=customer.pk))
+
+
+@admin.register(CustomerVersion)
+class CustomerVersionAdmin(LongListAdmin):
+    """What was said of a customer, and the profile from then on."""
+
+    list_display = ["id", "customer_link", "received_at", "company_link"]
+    list_display_links = ["id"]
+    list_select_related = ["customer", "company"]
+    search_fields = ["=customer__external_id"]
+    fields = ["customer_link", "received_at", "company_link", "patch", "profile"]
+    readonly_fields = fields
+
+    @display(description="Customer")
+    def customer_link(self, version: CustomerVersion) -> str:
+        return link(version.customer)
+
+    @display(description="Company from then on")
+    def company_link(self, version: CustomerVersion) -> str:
+        return link(version.company)
+
+
+@admin.register(Event)
+class EventAdmin(LongListAdmin):
+    """The newest API calls and actions, as received."""
+
+    list_display = ["id", "type_label", "what", "user_link", "company_link", "time", "received_at", "weight"]
+    list_filter = ["type"]
+    list_select_related = ["user", "company"]
+    search_fields = ["user__external_id"]
+    search_help_text = "Whole id of a user or company"
+    fields = ["type_label", "what", "user_link", "company_link", "time", "received_at", "weight", "fields"]
+    readonly_fields = fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        if not search_term:
+            return queryset, False
+        customers = list(Customer.objects.filter(external_id=search_term).values_list("pk", flat=True))
+        return queryset.filter(Q(user__in=customers) | Q(company__in=customers)), False
+
+    @display(description="Type", ordering="type", label={EventType.API_CALL: "info", EventType.ACTION: "success"})
+    def type_label(self, event: Event) -> tuple[str, str]:
+        return event.type, event.get_type_display()
+
+    @display(description="What")
+    def what(self, event: Event) -> str:
+        """An action's name, or a call in one line: `GET /purchases/:id 400`."""
+        request, response = event.fields.get("request") or {}, event.fields.get("response") or {}
+        call = [request.get("verb"), request.get("route"), response.get("status")]
+        return str(event.fields.get("action_name") or " ".join(str(part) for part in call if part is not None))
+
+    @display(description="User")
+    def user_link(self, event: Event) -> str:
+        return link(event.user)
+
+    @display(description="Company")
+    def company_link(self, event: Event) -> str:
+        return link(event.company)
+
+
+@admin.register(SealQueue)
+class SealQueueAdmin(LongListAdmin):
+    """What waits to be sealed."""
+
+    list_display = ["id", "source", "row", "segment_link"]
+    list_filter = ["source", ("segment", admin.EmptyFieldListFilter)]
+    list_select_related = ["segment"]
+    search_fields = ["=row"]
+
+    @display(description="Segment")
+    def segment_link(self, queued: SealQueue) -> str:
+        return link(queued.segment)
+
+
+@admin.register(Segment)
+class SegmentAdmin(ReadOnlyAdmin):
+    """The list of files that the columnar copy consists of."""
+
+    list_display = ["id", "kind", "state_label", "level", "rows", "size_", "min_time", "max_time", "published_at"]
+    list_filter = ["state", "kind", "level"]
+    search_fields = ["file"]
+    ordering = ["-pk"]
+
+    @display(
+        description="State",
+        ordering="state",
+        label={
+            Segment.State.ASSIGNED: "warning",
+            Segment.State.PUBLISHED: "success",
+            Segment.State.REPLACED: "default",
+        },
+    )
+    def state_label(self, segment: Segment) -> tuple[str, str]:
+        return segment.state, segment.state
+
+    @display(description="Size", ordering="size")
+    def size_(self, segment: Segment) -> str:
+        return filesizeformat(segment.size)
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnlyAdmin):
+    """Erasures of customers' events."""
+
+    list_display = ["id", "customer_link", "erased_at", "events"]
+    list_select_related = ["customer"]
+    search_fields = ["=customer__external_id"]
+    ordering = ["-erased_at"]
+
+    @display(description="Customer")
+    def customer_link(self, erasure: Erasure) -> str:
+        return link(erasure.customer)
+
+
+@admin.register(Lease)
+class LeaseAdmin(ReadOnlyAdmin):
+    """Who does at the moment what one process does at a time."""
+
+    list_display = ["name", "owner", "leased_until"]
+    search_fields = ["name"]
+
+
+class ApiKeyForm(forms.ModelForm):
+    """What can be said of a key; the key itself is made, never typed."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget, initial=[Scope.COLLECTOR]
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "scopes", "expires_at"]
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ModelAdmin):
+    """Keys of senders and API clients; a new one is shown once, after it was made."""
+
+    form = ApiKeyForm
+    list_display = ["name", "id", "scopes_", "state", "last_used_at", "expires_at", "created_at", "created_by"]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["created_by"]
+    search_fields = ["name", "=id"]
+    ordering = ["-created_at"]
+    readonly_fields = ["id", "created_at", "created_by", "last_used_at", "revoked_at"]
+    actions = ["revoke_selected"]
+    actions_detail = ["revoke"]
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return [*ApiKeyForm.Meta.fields, *(self.readonly_fields if obj else ())]
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        """Keys are revoked: the row tells who had one."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: ApiKeyForm, change: bool) -> None:
+        if change:
+            obj.save(update_fields=form.changed_data)
+            return
+        given: dict[str, Any] = form.cleaned_data
+        made, text = make_key(given["name"], given["scopes"], timezone.now(), person(request), given["expires_at"])
+        obj.pk, obj.created_at = made.pk, made.created_at
+        sentence = "Copy the key now, it is not shown again: <code>{}</code>"
+        messages.success(request, format_html(sentence, text))
+
+    @display(description="Scopes")
+    def scopes_(self, key: ApiKey) -> str:
+        return ", ".join(key.scopes)
+
+    @display(description="State", label={"live": "success", "expired": "warning", "revoked": "danger"})
+    def state(self, key: ApiKey) -> str:
+        if key.revoked_at:
+            return "revoked"
+        return "expired" if key.expires_at and key.expires_at <= timezone.now() else "live"
+
+    @admin.action(description="Revoke", permissions=["change"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        for key in queryset:
+            revoke_key(key, timezone.now())
+        messages.success(request, "The keys open nothing any more.")
+
+    @action(
+        description="Revoke",
+        icon="block",
+        permissions=["change"],
+        dialog=confirm("Revoke this key?", "Whoever uses it is locked out at once. This is final.", "Revoke"),
+    )
+    def revoke(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return act_on_one(self, request, object_id, self.revoke_selected)

@@ -1,0 +1,248 @@
+"""Channels and subscriptions in the admin; what was delivered is in `admin_log`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from cohorts.periods import format_period
+from ingest.admin_parts import act_on_one, confirm, link, list_link, person
+from notifications import admin_log
+from notifications.admin_forms import ChannelForm, SubscriptionForm, channel_form
+from notifications.batching import subscribe
+from notifications.channels import CHANNELS
+from notifications.channels.base import ChannelKind
+from notifications.delivery import send_test
+from notifications.models import Batch, Channel, Delivery, Settlement, Subscription
+
+__all__ = ["ChannelAdmin", "SubscriptionAdmin", "admin_log"]
+
+
+@admin.register(Channel)
+class ChannelAdmin(ModelAdmin):
+    """Places to notify: each kind has its own form, the same that the API uses."""
+
+    list_display = ["name", "kind", "where", "state", "last_success_at", "last_error_", "subscription_count"]
+    list_filter = ["kind", ("paused_at", admin.EmptyFieldListFilter), ("failing_since", admin.EmptyFieldListFilter)]
+    search_fields = ["name", "=id"]
+    ordering = ["name"]
+    readonly_fields = ["kind_", "state", "last_success_at", "failing_since", "last_error", "related"]
+    actions = ["test_selected", "pause_selected", "resume_selected"]
+    actions_detail = ["test", "pause", "resume"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
+        return super().get_queryset(request).annotate(subscribed=Count("subscriptions"))
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if request.GET.get("kind") in CHANNELS or not self.has_add_permission(request):
+            return super().add_view(request, form_url, extra_context)
+        context = {**self.admin_site.each_context(request), "title": "Add channel", "kinds": CHANNELS.values()}
+        return TemplateResponse(request, "admin/notifications/channel/choose_kind.html", context)
+
+    def get_form(
+        self, request: HttpRequest, obj: Channel | None = None, change: bool = False, **options: Any
+    ) -> type[ChannelForm]:
+        options["form"] = channel_form(_kind(request, obj))
+        return super().get_form(request, obj, change=change, **options)
+
+    def get_fieldsets(
+        self, request: HttpRequest, obj: Channel | None = None
+    ) -> list[tuple[str | None, dict[str, Any]]]:
+        kind = _kind(request, obj)
+        shown = [(None, {"fields": ["name"]}), (kind.label, {"fields": list(kind.form.base_fields)})]
+        if obj:
+            shown.append(("State", {"fields": [name for name in self.readonly_fields if name != "kind_"]}))
+        return shown
+
+    def save_model(self, request: HttpRequest, obj: Channel, form: ChannelForm, change: bool) -> None:
+        obj.config = form.config()
+        if change:
+            obj.save()
+            return
+        obj.kind, obj.created_at, obj.created_by = form.kind.kind, timezone.now(), person(request)
+        obj.save()
+        for name, secret in form.kind.shown_once(obj.config).items():
+            sentence = "Copy the {} now, it is not shown again: <code>{}</code>"
+            messages.success(request, format_html(sentence, name, secret))
+
+    @display(description="Kind")
+    def kind_(self, channel: Channel) -> str:
+        return CHANNELS[channel.kind].label
+
+    @display(description="Where")
+    def where(self, channel: Channel) -> str:
+        return CHANNELS[channel.kind].summary(channel.config)
+
+    @display(
+        description="State", label={"working": "success", "unused": "default", "paused": "warning", "failing": "danger"}
+    )
+    def state(self, channel: Channel) -> str:
+        if channel.paused_at:
+            return "paused"
+        if channel.last_error:
+            return "failing"
+        return "working" if channel.last_success_at else "unused"
+
+    @display(description="Last error", ordering="failing_since")
+    def last_error_(self, channel: Channel) -> str:
+        return Truncator(channel.last_error).chars(80)
+
+    @display(description="Subscriptions", ordering="subscribed")
+    def subscription_count(self, channel: Channel) -> int:
+        return channel.subscribed  # type: ignore[attr-defined]
+
+    @display(description="More")
+    def related(self, channel: Channel) -> SafeString:
+        own = {"channel__id__exact": channel.pk}
+        links = [list_link(Subscription, "Subscriptions", **own), list_link(Delivery, "Deliveries", **own)]
+        return format_html_join(" · ", "{}", [(each,) for each in links])
+
+    @admin.action(description="Send a test", permissions=["change"])
+    def test_selected(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        for channel in queryset:
+            outcome = send_test(channel, timezone.now())
+            if outcome.succeeded:
+                messages.success(request, f"{channel}: the test was taken ({outcome.status}). {outcome.answer}")
+            else:
+                messages.error(request, f"{channel}: the test failed: {outcome.error}")
+
+    @admin.action(description="Pause", permissions=["change"])
+    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        queryset.filter(paused_at=None).update(paused_at=timezone.now())
+        messages.success(request, "Paused: what is to be told waits until it is resumed.")
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        queryset.update(paused_at=None)
+        messages.success(request, "Resumed: what waited is told in the next cycle.")
+
+    @action(
+        description="Send a test",
+        icon="send",
+        permissions=["change"],
+        dialog=confirm("Send a test?", "An example is sent now, the way real notifications are.", "Send"),
+    )
+    def test(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return act_on_one(self, request, object_id, self.test_selected)
+
+    @action(
+        description="Pause",
+        icon="pause",
+        permissions=["change"],
+        dialog=confirm("Pause this channel?", "Nothing is sent to it until it is resumed; changes are kept.", "Pause"),
+    )
+    def pause(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return act_on_one(self, request, object_id, self.pause_selected)
+
+    @action(
+        description="Resume",
+        icon="resume",
+        permissions=["change"],
+        dialog=confirm("Resume this channel?", "What waited is told in the next cycle.", "Resume"),
+    )
+    def resume(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return act_on_one(self, request, object_id, self.resume_selected)
+
+
+def _kind(request: HttpRequest, channel: Channel | None) -> ChannelKind:
+    """The channel's kind, or for a new one the kind that the address names."""
+    return CHANNELS[channel.kind if channel else request.GET.get("kind", next(iter(CHANNELS)))]
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ModelAdmin):
+    """Which changes of which cohort are told where."""
+
+    form = SubscriptionForm
+    list_display = ["cohort", "channel_link", "told", "every", "state", "sequence", "settled_at"]
+    list_filter = ["channel", ("paused_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["cohort", "channel"]
+    search_fields = ["cohort__name", "channel__name"]
+    ordering = ["cohort__name"]
+    autocomplete_fields = ["cohort", "channel"]
+    fieldsets = [
+        (None, {"fields": ["cohort", "channel"]}),
+        ("What is told", {"fields": ["send_on_addition", "send_on_removal", "period", "fields", "tell_existing"]}),
+        ("State", {"fields": ["state", "sequence", "settled_at", "related"]}),
+    ]
+    add_fieldsets = fieldsets[:2]
+    readonly_fields = ["state", "sequence", "settled_at", "related"]
+    actions = ["pause_selected", "resume_selected"]
+    actions_detail = ["pause", "resume"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
+        return super().get_queryset(request).select_related("cohort", "channel")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> list[str]:
+        return [*self.readonly_fields, "cohort", "channel", "tell_existing"] if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Subscription, form: SubscriptionForm, change: bool) -> None:
+        if change:
+            obj.save()
+            return
+        made = subscribe(**form.cleaned_data, created_by=person(request), now=timezone.now())
+        obj.__dict__.update(made.__dict__)
+
+    @display(description="Channel", ordering="channel__name")
+    def channel_link(self, subscription: Subscription) -> str:
+        return link(subscription.channel)
+
+    @display(description="Tells of")
+    def told(self, subscription: Subscription) -> str:
+        kinds = {"additions": subscription.send_on_addition, "removals": subscription.send_on_removal}
+        return " and ".join(name for name, wanted in kinds.items() if wanted)
+
+    @display(description="At most every", ordering="period")
+    def every(self, subscription: Subscription) -> str:
+        return format_period(subscription.period)
+
+    @display(description="State", label={"active": "success", "paused": "warning"})
+    def state(self, subscription: Subscription) -> str:
+        return "paused" if subscription.paused_at else "active"
+
+    @display(description="More")
+    def related(self, subscription: Subscription) -> SafeString:
+        own = {"subscription__id__exact": subscription.pk}
+        links = [list_link(Batch, "Batches", **own), list_link(Settlement, "Settled changes", **own)]
+        return format_html_join(" · ", "{}", [(each,) for each in links])
+
+    @admin.action(description="Pause", permissions=["change"])
+    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        queryset.filter(paused_at=None).update(paused_at=timezone.now())
+        messages.success(request, "Paused: changes are kept and told after it is resumed.")
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        queryset.update(paused_at=None)
+        messages.success(request, "Resumed: what changed meanwhile is told in the next batch.")
+
+    @action(
+        description="Pause",
+        icon="pause",
+        permissions=["change"],
+        dialog=confirm("Pause this subscription?", "Changes are kept and told after it is resumed.", "Pause"),
+    )
+    def pause(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return act_on_one(self, request, object_id, self.pause_selected)
+
+    @action(
+        description="Resume",
+        icon="resume",
+        permissions=["change"],
+        dialog=confirm("Resume this subscription?", "What changed meanwhile is told in the next batch.", "Resume"),
+    )
+    def resume(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return act_on_one(self, request, object_id, self.resume_selected)

@@ -1,0 +1,116 @@
+"""Forms of channels and subscriptions in the admin."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any, ClassVar
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminPasswordInput,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldAdminURLInputWidget,
+)
+
+from cohorts.forms import PeriodField
+from ingest.models import CustomerKind
+from notifications.channels.base import ChannelKind
+from notifications.entries import check_fields
+from notifications.models import LONGEST_PERIOD, SHORTEST_PERIOD, Channel, Subscription
+
+THEMED: dict[type[forms.Widget], type[forms.Widget]] = {
+    forms.TextInput: UnfoldAdminTextInputWidget,
+    forms.URLInput: UnfoldAdminURLInputWidget,
+    forms.PasswordInput: UnfoldAdminPasswordInput,
+    forms.Textarea: UnfoldAdminTextareaWidget,
+    forms.Select: UnfoldAdminSelectWidget,
+}
+"""The theme's widget for each that a kind's form uses."""
+
+
+class ChannelForm(forms.ModelForm):
+    """A channel's name, and the fields of its kind's form, which alone judges them."""
+
+    kind: ClassVar[ChannelKind]
+
+    class Meta:
+        model = Channel
+        fields = ["name"]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.initial = {**self.initial, **self.kind.visible(self.instance.config)}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        self.settings = self.kind.form(self.data, stored=self.instance.config)
+        for name, faults in self.settings.errors.items():
+            if name not in self.errors:
+                self.add_error(None if name == "__all__" else name, list(faults))
+        return cleaned
+
+    def config(self) -> dict[str, Any]:
+        """The settings to store; call after `is_valid`."""
+        return self.settings.config()
+
+
+def channel_form(kind: ChannelKind) -> type[ChannelForm]:
+    """The form of channels of one kind."""
+    fields = {name: _themed(field) for name, field in kind.form.base_fields.items()}
+    return type("ChannelForm", (ChannelForm,), {"kind": kind, **fields})
+
+
+def _themed(field: forms.Field) -> forms.Field:
+    themed = copy.deepcopy(field)
+    widget = THEMED.get(type(field.widget))
+    if widget is not None:
+        themed.widget = widget(attrs=field.widget.attrs)
+    return themed
+
+
+class FieldsField(forms.CharField):
+    """Names of fields as people type them: one on each line, or separated by commas."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(self.prepare_value(initial)) != self.to_python(data)
+
+    def to_python(self, value: Any) -> Any:
+        return [name for name in re.split(r"[,\s]+", str(value or "")) if name]
+
+    def run_validators(self, value: Any) -> None:
+        """The form judges the names, knowing the cohort."""
+
+
+class SubscriptionForm(forms.ModelForm):
+    """Which changes of which cohort are told on which channel."""
+
+    period = PeriodField(shortest=SHORTEST_PERIOD, longest=LONGEST_PERIOD, initial="15m", label="At most every")
+    fields = FieldsField(  # type: ignore[assignment]
+        required=False,
+        help_text="What of a customer is sent beside its id, one on each line: email, name, metadata.plan …",
+    )
+
+    class Meta:
+        model = Subscription
+        fields = ["cohort", "channel", "send_on_addition", "send_on_removal", "period", "fields", "tell_existing"]
+        help_texts = {"tell_existing": "Tell of the members of this moment in the first batch."}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not cleaned.get("send_on_addition") and not cleaned.get("send_on_removal"):
+            self.add_error("send_on_addition", "Choose additions, removals or both.")
+        cohort = cleaned.get("cohort") or (None if self.instance._state.adding else self.instance.cohort)
+        if cohort and "fields" in cleaned:
+            try:
+                cleaned["fields"] = check_fields(CustomerKind(cohort.kind), cleaned["fields"])
+            except ValueError as error:
+                self.add_error("fields", str(error))
+        return cleaned

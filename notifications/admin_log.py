@@ -1,0 +1,209 @@
+"""What was batched, sent and answered, in the admin: read only."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from unfold.decorators import display
+
+from ingest.admin_parts import LongListAdmin, ReadOnlyInline, link
+from notifications.models import Attempt, Batch, Delivery, Settlement
+
+STATE_COLORS = {Delivery.State.PENDING: "info", Delivery.State.DELIVERED: "success", Delivery.State.DEAD: "danger"}
+OUTCOME_COLORS = {
+    Settlement.Outcome.TOLD: "success",
+    Settlement.Outcome.CANCELLED: "default",
+    Settlement.Outcome.UNWANTED: "default",
+}
+
+
+class AttemptInline(ReadOnlyInline):
+    """The tries of a delivery."""
+
+    model = Attempt
+    fields = ["number", "started_at", "took", "succeeded", "status", "error", "answer"]
+    readonly_fields = fields
+    ordering = ["number"]
+
+    @display(description="Took")
+    def took(self, attempt: Attempt) -> str:
+        return took(attempt)
+
+
+class DeliveryInline(ReadOnlyInline):
+    """The deliveries of a batch."""
+
+    model = Delivery
+    fields = ["link", "recipient", "part", "state", "attempt_count", "last_error", "delivered_at"]
+    readonly_fields = fields
+    ordering = ["part", "recipient"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        return super().get_queryset(request).select_related("channel").defer("content", "channel__config")
+
+    @display(description="Channel")
+    def link(self, delivery: Delivery) -> str:
+        return link(delivery)
+
+
+@admin.register(Batch)
+class BatchAdmin(LongListAdmin):
+    """The content of each period of each subscription."""
+
+    list_display = ["number", "subscription_link", "period_from", "period_to", "added", "removed", "members"]
+    list_filter = ["subscription__channel"]
+    list_select_related = ["subscription__cohort", "subscription__channel"]
+    search_fields = ["=id", "subscription__cohort__name"]
+    ordering = ["-created_at"]
+    fields = ["number", "subscription_link", "period_from", "period_to", "created_at", "added", "removed", "members"]
+    readonly_fields = fields
+    inlines = [DeliveryInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
+        return super().get_queryset(request).defer("subscription__channel__config", "subscription__cohort__criteria")
+
+    @display(description="Number", ordering="sequence")
+    def number(self, batch: Batch) -> int:
+        return batch.sequence
+
+    @display(description="Subscription")
+    def subscription_link(self, batch: Batch) -> str:
+        return link(batch.subscription)
+
+
+@admin.register(Settlement)
+class SettlementAdmin(LongListAdmin):
+    """What each subscription did with each change."""
+
+    list_display = ["id", "subscription_link", "change_", "outcome_", "batch_link"]
+    list_filter = ["outcome"]
+    list_select_related = ["subscription__cohort", "subscription__channel", "change__customer", "batch"]
+    search_fields = ["=change__customer__external_id"]
+    fields = ["subscription_link", "change_", "outcome_", "batch_link"]
+    readonly_fields = fields
+
+    @display(description="Subscription")
+    def subscription_link(self, settlement: Settlement) -> str:
+        return link(settlement.subscription)
+
+    @display(description="Change")
+    def change_(self, settlement: Settlement) -> str:
+        return link(settlement.change)
+
+    @display(description="Outcome", ordering="outcome", label=OUTCOME_COLORS)
+    def outcome_(self, settlement: Settlement) -> tuple[str, str]:
+        return settlement.outcome, settlement.get_outcome_display()
+
+    @display(description="Batch")
+    def batch_link(self, settlement: Settlement) -> str:
+        return link(settlement.batch)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(LongListAdmin):
+    """What was sent where, with every attempt and the reason of a failure."""
+
+    list_display = [
+        "created_at",
+        "cohort",
+        "channel_link",
+        "recipient",
+        "state_label",
+        "attempt_count",
+        "reason",
+        "delivered_at",
+    ]
+    list_filter = ["state", "channel"]
+    list_select_related = ["channel", "batch__subscription__cohort"]
+    search_fields = ["=id", "recipient", "batch__subscription__cohort__name"]
+    search_help_text = "Whole id (webhook-id), recipient or cohort"
+    ordering = ["-created_at"]
+    fields = [
+        "id",
+        "cohort",
+        "channel_link",
+        "batch_link",
+        "recipient",
+        "part_of",
+        "state_label",
+        "last_error",
+        "attempt_count",
+        "next_attempt_at",
+        "created_at",
+        "delivered_at",
+        "message",
+    ]
+    readonly_fields = fields
+    inlines = [AttemptInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        return (
+            super().get_queryset(request).defer("content", "channel__config", "batch__subscription__cohort__criteria")
+        )
+
+    @display(description="Cohort")
+    def cohort(self, delivery: Delivery) -> str:
+        return link(delivery.batch.subscription.cohort)
+
+    @display(description="Channel", ordering="channel__name")
+    def channel_link(self, delivery: Delivery) -> str:
+        return link(delivery.channel)
+
+    @display(description="Batch")
+    def batch_link(self, delivery: Delivery) -> str:
+        return link(delivery.batch)
+
+    @display(description="Part")
+    def part_of(self, delivery: Delivery) -> str:
+        return f"{delivery.part} of {delivery.parts}"
+
+    @display(description="State", ordering="state", label=STATE_COLORS)
+    def state_label(self, delivery: Delivery) -> tuple[str, str]:
+        return delivery.state, delivery.get_state_display()
+
+    @display(description="Last error")
+    def reason(self, delivery: Delivery) -> str:
+        return Truncator(delivery.last_error).chars(80)
+
+    @display(description="Message")
+    def message(self, delivery: Delivery) -> SafeString:
+        content = json.dumps(json.loads(delivery.content), indent=2, ensure_ascii=False)
+        return format_html('<pre class="whitespace-pre-wrap break-all text-xs">{}</pre>', content)
+
+
+@admin.register(Attempt)
+class AttemptAdmin(LongListAdmin):
+    """Every try of every delivery."""
+
+    list_display = ["id", "delivery_link", "number", "started_at", "took", "succeeded", "status", "reason"]
+    list_filter = ["succeeded"]
+    list_select_related = ["delivery__channel"]
+    search_fields = ["=delivery__id", "status"]
+    fields = ["delivery_link", "number", "started_at", "took", "succeeded", "status", "error", "answer"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
+        return super().get_queryset(request).defer("delivery__content", "delivery__channel__config")
+
+    @display(description="Delivery")
+    def delivery_link(self, attempt: Attempt) -> str:
+        return link(attempt.delivery)
+
+    @display(description="Took", ordering="duration")
+    def took(self, attempt: Attempt) -> str:
+        return took(attempt)
+
+    @display(description="Error")
+    def reason(self, attempt: Attempt) -> str:
+        return Truncator(attempt.error).chars(80)
+
+
+def took(attempt: Attempt) -> str:
+    """Seconds as text; an attempt that was cut off has no end."""
+    return "cut off" if attempt.duration is None else f"{attempt.duration.total_seconds():.3f} s"

@@ -1,0 +1,161 @@
+"""The management API of channels, subscriptions and deliveries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import ProtectedError
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from cohorts.edit import pause_time
+from cohorts.pages import NewestFirst
+from cohorts.permissions import HasModelPermission
+from ingest.authentication import HasScope
+from ingest.models import ApiKey, Scope
+from ingest.problems import Problem
+from notifications.batching import subscribe
+from notifications.channels import CHANNELS, kind_choices
+from notifications.delivery import send_test
+from notifications.models import Channel, Delivery, Subscription
+from notifications.serializers import (
+    ChannelSerializer,
+    CreatedChannelSerializer,
+    DeliveryDetailSerializer,
+    DeliverySerializer,
+    OutcomeSerializer,
+    SubscriptionSerializer,
+)
+
+
+class ChannelFilter(filters.FilterSet):
+    """Which channels a list holds."""
+
+    kind = filters.ChoiceFilter(choices=kind_choices)
+    name = filters.CharFilter(lookup_expr="icontains", label="Part of the name.")
+    paused = filters.BooleanFilter(field_name="paused_at", lookup_expr="isnull", exclude=True)
+
+
+class ChannelViewSet(viewsets.ModelViewSet[Channel]):
+    """Channels: places to notify."""
+
+    queryset = Channel.objects.all()
+    serializer_class = ChannelSerializer
+    filterset_class = ChannelFilter
+    pagination_class = NewestFirst
+    permission_classes = [HasScope, HasModelPermission]
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    required_scopes = {"POST": Scope.ADMIN, "PATCH": Scope.ADMIN, "DELETE": Scope.ADMIN}
+    required_verbs: dict[str, str] = {}
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "may_manage": _may_manage(self.request)}
+
+    @extend_schema(request=ChannelSerializer, responses={201: CreatedChannelSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Save a channel. The secret of a webhook stands in this answer and is not told again."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        values = serializer.validated_data
+        values["paused_at"] = pause_time(values.get("paused_at", False), None, timezone.now())
+        channel = serializer.save(created_at=timezone.now(), created_by=_person(request))
+        told_once = CHANNELS[channel.kind].shown_once(channel.config)
+        return Response({**serializer.data, **told_once}, status=status.HTTP_201_CREATED)
+
+    def perform_update(self, serializer: BaseSerializer[Channel]) -> None:
+        _update(serializer)
+
+    def perform_destroy(self, instance: Channel) -> None:
+        try:
+            instance.delete()
+        except ProtectedError:
+            raise Problem(409, "in_use", "Subscriptions use this channel: delete them first.") from None
+
+    @extend_schema(request=None, responses=OutcomeSerializer)
+    @action(detail=True, methods=["post"], required_verbs={"POST": "change"})
+    def test(self, request: Request, pk: str) -> Response:
+        """Send a test now, by the same path as real notifications, and tell what the destination answered."""
+        return Response(OutcomeSerializer(send_test(self.get_object(), timezone.now())).data)
+
+
+class SubscriptionFilter(filters.FilterSet):
+    """Which subscriptions a list holds."""
+
+    cohort = filters.UUIDFilter(field_name="cohort_id")
+    channel = filters.UUIDFilter(field_name="channel_id")
+    paused = filters.BooleanFilter(field_name="paused_at", lookup_expr="isnull", exclude=True)
+
+
+class SubscriptionViewSet(viewsets.ModelViewSet[Subscription]):
+    """Subscriptions: a cohort's notification rule on one channel."""
+
+    queryset = Subscription.objects.select_related("cohort")
+    serializer_class = SubscriptionSerializer
+    filterset_class = SubscriptionFilter
+    pagination_class = NewestFirst
+    permission_classes = [HasScope, HasModelPermission]
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+
+    def perform_create(self, serializer: BaseSerializer[Subscription]) -> None:
+        now, values = timezone.now(), serializer.validated_data
+        values["paused_at"] = pause_time(values.get("paused_at", False), None, now)
+        if Subscription.objects.filter(cohort=values["cohort"], channel=values["channel"]).exists():
+            raise _subscribed()
+        serializer.instance = subscribe(**values, created_by=_person(self.request), now=now)
+
+    def perform_update(self, serializer: BaseSerializer[Subscription]) -> None:
+        _update(serializer)
+
+
+class DeliveryFilter(filters.FilterSet):
+    """Which deliveries a list holds."""
+
+    state = filters.ChoiceFilter(choices=Delivery.State.choices)
+    channel = filters.UUIDFilter(field_name="channel_id")
+    cohort = filters.UUIDFilter(field_name="batch__subscription__cohort_id")
+    subscription = filters.UUIDFilter(field_name="batch__subscription_id")
+    batch = filters.UUIDFilter(field_name="batch_id")
+    created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+
+class DeliveryViewSet(viewsets.ReadOnlyModelViewSet[Delivery]):
+    """Deliveries: what was sent where, and what became of it."""
+
+    queryset = Delivery.objects.select_related("batch__subscription").defer("content")
+    serializer_class = DeliverySerializer
+    filterset_class = DeliveryFilter
+    pagination_class = NewestFirst
+    permission_classes = [HasScope, HasModelPermission]
+
+    @extend_schema(responses=DeliveryDetailSerializer)
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """A delivery with its content and every attempt."""
+        return Response(DeliveryDetailSerializer(self.get_object()).data)
+
+
+def _update(serializer: BaseSerializer[Any]) -> None:
+    values = serializer.validated_data
+    if "paused_at" in values and serializer.instance is not None:
+        values["paused_at"] = pause_time(values["paused_at"], serializer.instance.paused_at, timezone.now())
+    serializer.save()
+
+
+def _may_manage(request: Request) -> bool:
+    if isinstance(request.auth, ApiKey):
+        return Scope.ADMIN in request.auth.scopes
+    return request.user.has_perm("notifications.change_channel")
+
+
+def _person(request: Request) -> Any:
+    return request.user if request.user.is_authenticated else None
+
+
+def _subscribed() -> Problem:
+    return Problem(409, "already_subscribed", "The cohort has a subscription on this channel already.")

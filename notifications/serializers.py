@@ -1,0 +1,236 @@
+"""The management API's forms of channels, subscriptions and deliveries."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from cohorts.models import Cohort
+from cohorts.serializers import PausedField, PeriodField, StrictSerializer
+from ingest.models import CustomerKind
+from notifications.channels import CHANNELS, kind_choices
+from notifications.channels.base import Config
+from notifications.entries import check_fields
+from notifications.models import (
+    DEFAULT_PERIOD,
+    LONGEST_PERIOD,
+    SHORTEST_PERIOD,
+    Attempt,
+    Channel,
+    Delivery,
+    Subscription,
+)
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class ConfigField(serializers.DictField):
+    """A channel's settings. Secrets go in and never come out; only who may manage channels reads the others."""
+
+    def get_attribute(self, channel: Channel) -> dict[str, Any] | None:
+        return CHANNELS[channel.kind].visible(channel.config) if self.context.get("may_manage") else None
+
+
+class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
+    """A place to notify. What `config` holds depends on the kind, and is judged as a send would."""
+
+    kind = serializers.ChoiceField(choices=kind_choices())
+    config = ConfigField(allow_null=True, help_text='`{"url": ...}` for a webhook, `{"recipients": [...]}` for email.')
+    summary = serializers.SerializerMethodField(help_text="Where it goes, without secrets.")
+    paused = PausedField(source="paused_at", required=False)
+    last_error = serializers.SerializerMethodField(help_text="The newest failure; null after a success.")
+
+    class Meta:
+        model = Channel
+        fields = [
+            "id",
+            "kind",
+            "name",
+            "config",
+            "summary",
+            "paused",
+            "created_at",
+            "failing_since",
+            "last_error",
+            "last_success_at",
+        ]
+        read_only_fields = ["id", "created_at", "failing_since", "last_success_at"]
+
+    def get_summary(self, channel: Channel) -> str:
+        return CHANNELS[channel.kind].summary(channel.config)
+
+    def get_last_error(self, channel: Channel) -> str | None:
+        return channel.last_error or None
+
+    def validate_kind(self, kind: str) -> str:
+        if self.instance is not None and kind != self.instance.kind:
+            raise serializers.ValidationError("cannot be changed: make another channel")
+        return kind
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "config" in attrs:
+            attrs["config"] = self._cleaned(attrs)
+        return attrs
+
+    def _cleaned(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The settings as the kind's form cleans them; an edit gives only those that change."""
+        kind = CHANNELS[attrs["kind"] if self.instance is None else self.instance.kind]
+        stored: Config = self.instance.config if self.instance else {}
+        given = attrs["config"] or {}
+        form = kind.form({**kind.visible(stored), **given}, stored=stored)
+        unknown = {
+            name: [f"unknown setting; expected {', '.join(form.fields)}"] for name in given if name not in form.fields
+        }
+        if unknown or not form.is_valid():
+            faults = unknown or form.errors.get_json_data()
+            raise serializers.ValidationError({_path(name): _messages(found) for name, found in faults.items()})
+        return form.config()
+
+
+def _path(name: str) -> str:
+    return "config" if name == "__all__" else f"config.{name}"
+
+
+def _messages(found: list[Any]) -> list[str]:
+    return [each if isinstance(each, str) else each["message"] for each in found]
+
+
+class CreatedChannelSerializer(ChannelSerializer):
+    """A new channel with the secret that was made for it, which is not told again."""
+
+    secret = serializers.CharField(required=False, read_only=True, help_text="Of a webhook: verifies its signatures.")
+
+    class Meta(ChannelSerializer.Meta):
+        fields = [*ChannelSerializer.Meta.fields, "secret"]
+
+
+class OutcomeSerializer(serializers.Serializer[Any]):
+    """What became of a test."""
+
+    succeeded = serializers.BooleanField()
+    status = serializers.CharField(help_text="What the destination answered, e.g. an HTTP status.")
+    answer = serializers.CharField(help_text="The start of the answer.")
+    error = serializers.CharField(help_text="Why it failed.")
+
+
+class SubscriptionSerializer(StrictSerializer, serializers.ModelSerializer[Subscription]):
+    """A cohort's notification rule on one channel. It starts from the members of the moment it is made."""
+
+    period = PeriodField(shortest=SHORTEST_PERIOD, longest=LONGEST_PERIOD, default=DEFAULT_PERIOD)
+    fields = serializers.ListField(  # type: ignore[assignment]
+        child=serializers.CharField(max_length=200),
+        max_length=100,
+        default=list,
+        help_text="What of a customer is sent beside its id, e.g. `email`, `metadata.plan`.",
+    )
+    paused = PausedField(source="paused_at", required=False)
+
+    class Meta:
+        model = Subscription
+        fields = [
+            "id",
+            "cohort",
+            "channel",
+            "send_on_addition",
+            "send_on_removal",
+            "period",
+            "fields",
+            "tell_existing",
+            "paused",
+            "created_at",
+            "sequence",
+        ]
+        read_only_fields = ["id", "created_at", "sequence"]
+        validators: list[Any] = []  # one per cohort and channel: the view answers with a conflict
+        extra_kwargs = {
+            "tell_existing": {"help_text": "Tell of the members of this moment in the first batch."},
+            "sequence": {"help_text": "Number of the last batch."},
+        }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for fixed in ("cohort", "channel", "tell_existing"):
+            if self.instance and attrs.get(fixed, getattr(self.instance, fixed)) != getattr(self.instance, fixed):
+                raise serializers.ValidationError({fixed: "cannot be changed: make another subscription"})
+        if not any(self._value(attrs, name) for name in ("send_on_addition", "send_on_removal")):
+            raise serializers.ValidationError({"send_on_addition": "expected true for it or for send_on_removal"})
+        cohort: Cohort = self._value(attrs, "cohort")
+        try:
+            attrs["fields"] = check_fields(CustomerKind(cohort.kind), self._value(attrs, "fields"))
+        except ValueError as error:
+            raise serializers.ValidationError({"fields": str(error)}) from None
+        return attrs
+
+    def _value(self, attrs: dict[str, Any], name: str) -> Any:
+        """As given, else as stored, else as the model has it."""
+        return attrs[name] if name in attrs else getattr(self.instance or Subscription(), name)
+
+
+class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+    """One try of a delivery."""
+
+    duration = serializers.SerializerMethodField(help_text="Seconds; null when it was cut off.")
+
+    class Meta:
+        model = Attempt
+        fields = ["number", "started_at", "duration", "succeeded", "status", "error", "answer"]
+        read_only_fields = fields
+
+    def get_duration(self, attempt: Attempt) -> float | None:
+        return None if attempt.duration is None else attempt.duration.total_seconds()
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """One frozen message to one destination; `id` is what a webhook's receiver gets as `webhook-id`."""
+
+    cohort = serializers.UUIDField(source="batch.subscription.cohort_id", read_only=True)
+    subscription = serializers.UUIDField(source="batch.subscription_id", read_only=True)
+    sequence = serializers.IntegerField(source="batch.sequence", read_only=True)
+    next_attempt_at = serializers.SerializerMethodField(help_text="Null when it is delivered or given up.")
+    last_error = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id",
+            "batch",
+            "sequence",
+            "part",
+            "parts",
+            "cohort",
+            "subscription",
+            "channel",
+            "recipient",
+            "state",
+            "attempt_count",
+            "created_at",
+            "next_attempt_at",
+            "delivered_at",
+            "last_error",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_next_attempt_at(self, delivery: Delivery) -> str | None:
+        waits = delivery.state == Delivery.State.PENDING
+        return serializers.DateTimeField().to_representation(delivery.next_attempt_at) if waits else None
+
+    def get_last_error(self, delivery: Delivery) -> str | None:
+        return delivery.last_error or None
+
+
+class DeliveryDetailSerializer(DeliverySerializer):
+    """A delivery with its content and its attempts."""
+
+    content = serializers.SerializerMethodField(help_text="The message, as every attempt sends it.")
+    attempts = AttemptSerializer(many=True, read_only=True)
+
+    class Meta(DeliverySerializer.Meta):
+        fields = [*DeliverySerializer.Meta.fields, "content", "attempts"]
+        read_only_fields = fields
+
+    def get_content(self, delivery: Delivery) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(delivery.content)
+        return content
