@@ -1,0 +1,343 @@
+"""The management API of channels, subscriptions and deliveries."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from rest_framework.test import APIClient
+
+from ingest.models import Scope
+from notifications.models import Channel, Delivery, Subscription
+from tests.factories import (
+    NOON,
+    make_api_key,
+    make_attempt,
+    make_batch,
+    make_change,
+    make_channel,
+    make_cohort,
+    make_customer,
+    make_delivery,
+    make_membership,
+    make_person,
+    make_subscription,
+)
+
+pytestmark = pytest.mark.django_db
+URL = "https://example.com/hooks/cohorts?token=hidden"
+
+
+def client_with(*scopes):
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {make_api_key(*scopes)}")
+    return client
+
+
+@pytest.fixture
+def api():
+    """A client whose key may do everything here."""
+    return client_with(Scope.READ, Scope.WRITE, Scope.ADMIN)
+
+
+# --- Channels
+
+
+def test_a_webhook_is_created_and_its_secret_told_once(api):
+    created = api.post("/api/channels/", {"kind": "webhook", "name": "Hook", "config": {"url": URL}})
+
+    assert created.status_code == 201
+    secret = created.json()["secret"]
+    assert secret.startswith("whsec_")
+    assert created.json().items() >= {"kind": "webhook", "name": "Hook", "config": {"url": URL}, "paused": False}.items()
+    read = api.get(f"/api/channels/{created.json()['id']}/")
+    assert secret not in read.content.decode()
+    assert "secret" not in read.json()
+    assert secret not in api.get("/api/channels/").content.decode()
+    assert Channel.objects.get().config["secret"] == secret
+
+
+def test_an_email_channel_has_no_secret(api):
+    created = api.post(
+        "/api/channels/", {"kind": "email", "name": "Mail", "config": {"recipients": ["one@example.com"]}}
+    )
+
+    assert (created.status_code, "secret" in created.json()) == (201, False)
+    assert created.json()["config"] == {"recipients": ["one@example.com"]}
+
+
+def test_a_slack_address_goes_in_and_never_comes_out(api):
+    address = "https://hooks.slack.com/services/T000/B000/hidden"
+
+    created = api.post("/api/channels/", {"kind": "slack", "name": "Slack", "config": {"webhook_url": address}})
+
+    assert created.status_code == 201
+    assert "hidden" not in created.content.decode()
+    assert Channel.objects.get().config["webhook_url"] == address
+
+
+def test_who_may_not_manage_channels_reads_no_settings(api):
+    channel = make_channel(config={"url": URL, "secret": "whsec_x"})
+
+    read = client_with(Scope.READ).get(f"/api/channels/{channel.pk}/")
+
+    assert (read.status_code, read.json()["config"]) == (200, None)
+    assert "hidden" not in read.content.decode()
+    assert "example.com" in read.json()["summary"]
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"kind": "webhook", "config": {"url": "ftp://example.com"}}, "config.url"),
+        ({"kind": "webhook", "config": {}}, "config.url"),
+        ({"kind": "webhook", "config": {"url": URL, "secret": "mine"}}, "config.secret"),
+        ({"kind": "webhook", "config": "https://example.com"}, "config"),
+        ({"kind": "webhook", "config": None}, "config.url"),
+        ({"kind": "webhook"}, "config"),
+        ({"kind": "email", "config": {"recipients": ["nobody"]}}, "config.recipients"),
+        ({"kind": "email", "config": {"recipients": 7}}, "config.recipients"),
+        ({"kind": "slack", "config": {}}, "config"),
+        ({"kind": "pigeon", "config": {}}, "kind"),
+        ({"kind": "webhook", "config": {"url": URL}, "name": ""}, "name"),
+        ({"kind": "webhook", "config": {"url": URL}, "last_errors": ""}, "last_errors"),
+    ],
+)
+def test_a_channel_is_judged_as_a_send_would(api, given, path):
+    answer = api.post("/api/channels/", {"name": "x", **given})
+
+    assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (400, [path])
+    assert not Channel.objects.exists()
+
+
+def test_an_edit_keeps_the_secret_and_what_the_pipeline_wrote(api):
+    channel = make_channel(config={"url": URL, "secret": "whsec_x"}, last_error="answered 500")
+
+    answer = api.patch(f"/api/channels/{channel.pk}/", {"config": {"url": "https://example.com/new"}, "paused": True})
+
+    assert answer.json().items() >= {"config": {"url": "https://example.com/new"}, "paused": True}.items()
+    channel.refresh_from_db()
+    assert channel.config == {"url": "https://example.com/new", "secret": "whsec_x"}
+    assert channel.last_error == "answered 500"
+    assert api.patch(f"/api/channels/{channel.pk}/", {"kind": "email"}).status_code == 400
+
+
+def test_a_channel_that_is_used_is_not_deleted(api):
+    used, unused = make_subscription().channel, make_channel()
+
+    refused = api.delete(f"/api/channels/{used.pk}/")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "in_use")
+    assert api.delete(f"/api/channels/{unused.pk}/").status_code == 204
+
+
+def test_a_test_tells_what_the_destination_answered(api, receiver):
+    channel = make_channel(config={"url": receiver.address, "secret": "whsec_" + "c2VjcmV0" * 4})
+
+    answer = api.post(f"/api/channels/{channel.pk}/test/")
+
+    assert answer.status_code == 200
+    assert answer.json()["succeeded"] is True
+    [request] = receiver.requests
+    assert json.loads(request.body)["test"] is True
+
+
+def test_channels_are_filtered(api):
+    hook, mail = make_channel(name="Hook"), make_channel("email", name="Mail", paused_at=NOON)
+
+    def listed(query):
+        return {each["id"] for each in api.get(f"/api/channels/{query}").json()["results"]}
+
+    assert listed("") == {str(hook.pk), str(mail.pk)}
+    assert listed("?kind=email") == {str(mail.pk)}
+    assert listed("?name=hoo") == {str(hook.pk)}
+    assert listed("?paused=false") == {str(hook.pk)}
+
+
+# --- Subscriptions
+
+
+def test_a_subscription_is_created_from_the_members_of_the_moment(api):
+    cohort, channel = make_cohort(), make_channel()
+    make_membership(cohort, make_customer(), version=3)
+    given = {
+        "cohort": str(cohort.pk),
+        "channel": str(channel.pk),
+        "send_on_addition": True,
+        "send_on_removal": False,
+        "period": "1d",
+        "fields": ["email", "metadata.plan"],
+        "tell_existing": False,
+    }
+
+    created = api.post("/api/subscriptions/", given)
+
+    assert created.status_code == 201
+    assert {name: created.json()[name] for name in given} == given
+    assert api.get(f"/api/subscriptions/{created.json()['id']}/").json() == created.json()
+    assert Subscription.objects.get().settled_version == 3
+
+
+def test_what_is_left_out_has_its_default(api):
+    created = api.post("/api/subscriptions/", {"cohort": make_cohort().pk, "channel": make_channel().pk}).json()
+
+    expected = {"send_on_addition": True, "send_on_removal": True, "period": "15m", "fields": [], "paused": False}
+    assert created.items() >= expected.items()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cohort", "00000000-0000-0000-0000-000000000000"),
+        ("cohort", 7),
+        ("channel", None),
+        ("period", "8d"),
+        ("fields", ["plan"]),
+        ("fields", "email"),
+        ("fields", ["company_domain"]),
+        ("send_on_adition", True),
+    ],
+)
+def test_a_wrong_subscription_is_refused_by_the_name_of_the_field(api, field, value):
+    given = {"cohort": make_cohort().pk, "channel": make_channel().pk, field: value}
+
+    answer = api.post("/api/subscriptions/", given)
+
+    assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (400, [field])
+
+
+def test_a_subscription_that_tells_nothing_is_refused(api):
+    nothing = {"send_on_addition": False, "send_on_removal": False}
+
+    created = api.post("/api/subscriptions/", {"cohort": make_cohort().pk, "channel": make_channel().pk, **nothing})
+    edited = api.patch(f"/api/subscriptions/{make_subscription(send_on_removal=False).pk}/", {"send_on_addition": False})
+
+    assert (created.status_code, edited.status_code) == (400, 400)
+
+
+def test_a_second_subscription_on_the_same_channel_is_refused(api):
+    there = make_subscription()
+
+    answer = api.post("/api/subscriptions/", {"cohort": there.cohort_id, "channel": there.channel_id})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "already_subscribed")
+
+
+def test_an_edit_leaves_cohort_channel_and_progress(api):
+    subscription = make_subscription(settled_version=4, sequence=2)
+    address = f"/api/subscriptions/{subscription.pk}/"
+
+    edited = api.patch(address, {"fields": ["email", "email"], "period": "1h", "paused": True})
+
+    assert edited.json().items() >= {"fields": ["email"], "period": "1h", "paused": True, "sequence": 2}.items()
+    subscription.refresh_from_db()
+    assert (subscription.settled_version, subscription.period) == (4, timedelta(hours=1))
+    assert api.patch(address, {"cohort": make_cohort().pk}).status_code == 400
+    assert api.patch(address, {"channel": make_channel().pk}).status_code == 400
+    assert api.delete(address).status_code == 204
+
+
+# --- Deliveries
+
+
+def test_a_delivery_is_told_with_its_content_and_attempts(api):
+    content = '{"type":"cohort.membership_changed","sequence":1}'
+    delivery = make_delivery(content=content, state="dead", attempt_count=1, last_error="answered 410")
+    make_attempt(delivery, status="410", error="answered 410", answer="gone")
+
+    told = api.get(f"/api/deliveries/{delivery.pk}/").json()
+
+    assert told["content"] == json.loads(content)
+    assert told["last_error"] == "answered 410"
+    assert (told["state"], told["next_attempt_at"]) == ("dead", None)
+    assert told["cohort"] == str(delivery.batch.subscription.cohort_id)
+    assert told["attempts"] == [
+        {
+            "number": 1,
+            "started_at": "2026-03-02T12:00:00Z",
+            "duration": 1.0,
+            "succeeded": False,
+            "status": "410",
+            "error": "answered 410",
+            "answer": "gone",
+        }
+    ]
+
+
+def test_deliveries_are_listed_newest_first_and_filtered(api):
+    old, new = make_delivery(), make_delivery(state="delivered", created_at=NOON + timedelta(hours=1))
+
+    def listed(**query):
+        return [each["id"] for each in api.get("/api/deliveries/", query).json()["results"]]
+
+    assert listed() == [str(new.pk), str(old.pk)]
+    assert listed(state="pending") == [str(old.pk)]
+    assert listed(channel=old.channel_id) == [str(old.pk)]
+    assert listed(cohort=new.batch.subscription.cohort_id) == [str(new.pk)]
+    assert listed(subscription=new.batch.subscription_id) == [str(new.pk)]
+    assert listed(created_after="2026-03-02T12:30:00Z") == [str(new.pk)]
+    assert api.get("/api/deliveries/?state=lost").status_code == 400
+
+
+def test_deliveries_are_not_written_over_http(api):
+    delivery = make_delivery()
+
+    assert api.post("/api/deliveries/", {}).status_code == 405
+    assert api.patch(f"/api/deliveries/{delivery.pk}/", {"state": "delivered"}).status_code == 405
+    assert api.delete(f"/api/deliveries/{delivery.pk}/").status_code == 405
+    assert Delivery.objects.get().state == "pending"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("path", ["channels", "subscriptions", "deliveries"])
+def test_a_list_costs_the_same_queries_for_every_length(api, path, count, django_assert_num_queries):
+    for _ in range(count):
+        make_delivery(make_batch())
+    api.get(f"/api/{path}/")  # notes the use of the key, once a minute
+
+    with django_assert_num_queries(2):
+        assert len(api.get(f"/api/{path}/").json()["results"]) == count
+
+
+# --- Who may
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("get", "channels/", Scope.READ),
+        ("post", "channels/", Scope.ADMIN),
+        ("patch", "channels/CHANNEL/", Scope.ADMIN),
+        ("delete", "channels/CHANNEL/", Scope.ADMIN),
+        ("post", "channels/CHANNEL/test/", Scope.ADMIN),
+        ("get", "subscriptions/", Scope.READ),
+        ("post", "subscriptions/", Scope.WRITE),
+        ("patch", "subscriptions/SUBSCRIPTION/", Scope.WRITE),
+        ("delete", "subscriptions/SUBSCRIPTION/", Scope.WRITE),
+        ("get", "deliveries/", Scope.READ),
+    ],
+)
+def test_a_key_needs_the_scope(method, path, scope):
+    subscription, channel = make_subscription(), make_channel("email")
+    path = "/api/" + path.replace("CHANNEL", str(channel.pk)).replace("SUBSCRIPTION", str(subscription.pk))
+
+    assert getattr(APIClient(), method)(path).status_code == 401
+    assert getattr(client_with(*[each for each in Scope if each != scope]), method)(path).status_code == 403
+    assert getattr(client_with(scope), method)(path).status_code not in (401, 403)
+
+
+def test_a_person_needs_the_permission_of_the_model():
+    nobody, boss = APIClient(), APIClient()
+    nobody.force_login(make_person(superuser=False))
+    boss.force_login(make_person())
+    channel = make_channel()
+
+    assert nobody.get("/api/channels/").status_code == 403
+    assert nobody.post(f"/api/channels/{channel.pk}/test/").status_code == 403
+    assert boss.get(f"/api/channels/{channel.pk}/").json()["config"] == {"url": channel.config["url"]}
+
+
+def test_a_person_cannot_be_made_to_write_by_another_site():
+    boss = APIClient(enforce_csrf_checks=True)
+    boss.force_login(make_person())
+
+    assert boss.post("/api/channels/", {}).status_code == 403
