@@ -35,7 +35,8 @@ def _chart(kind: str, **series: dict[str, Any]) -> dict[str, Any]:
 EXAMPLES: dict[str, Any] = {
     "title": "Styles",
     "form": ExampleForm(),
-    "wrong_form": ExampleForm({"name": "", "kind": "webhook", "address": "nowhere", "when": "added"}),
+    "dialog_form": ExampleForm(prefix="dialog"),
+    "wrong_form": ExampleForm({"wrong-kind": "webhook", "wrong-address": "nowhere", "wrong-when": "added"}, prefix="wrong"),
     "size": _chart("line", members={"tone": "1", "values": [1_000 + sum(_JOINED[:day]) - sum(_LEFT[:day]) for day in range(30)]}),
     "moves": _chart(
         "bars", joined={"tone": "added", "values": _JOINED}, left={"tone": "removed", "values": _LEFT, "below": True}
