@@ -1,5 +1,8 @@
 # Needs make and Python 3.11 or later, nothing else: every target makes .venv from uv.lock first.
 
+# Compile the packages of .venv once and not at every start, whatever the machine prefers.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 .DEFAULT_GOAL := help
