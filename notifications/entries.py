@@ -122,19 +122,18 @@ def write_entry(kind: CustomerKind, fields: Sequence[str], facts: Facts, moved: 
 
 
 def _chosen(kind: CustomerKind, fields: Sequence[str], facts: Facts, url: str) -> dict[str, Any]:
-    profile = facts.profile
-    metadata = profile.get("metadata") or {}
-    values: dict[str, Callable[[], Any]] = {
-        "company_id": lambda: facts.company_id,
-        "email": lambda: _text(metadata.get("email")),
-        "company_domain": lambda: _text(profile.get("company_domain")),
-        "name": lambda: _text(metadata.get("name")),
-        **{name: lambda name=name: _instant(facts.activity.get(name)) for name in sorted(CUSTOMER_ACTIVITY)},
-        **{name: lambda name=name: _part(profile.get(name) or {}, name, fields) for name in WHOLE},
-        "url": lambda: url,
+    metadata = facts.profile.get("metadata") or {}
+    values: dict[str, Any] = {
+        "company_id": facts.company_id,
+        "email": _text(metadata.get("email")),
+        "company_domain": _text(facts.profile.get("company_domain")),
+        "name": _text(metadata.get("name")),
+        **{name: _instant(facts.activity.get(name)) for name in sorted(CUSTOMER_ACTIVITY)},
+        **{name: _part(facts.profile.get(name) or {}, name, fields) for name in WHOLE},
+        "url": url,
     }
     asked = {name.partition(".")[0] for name in fields} - {f"{kind}_id"}
-    return {name: value() for name, value in values.items() if name in asked}
+    return {name: value for name, value in values.items() if name in asked}
 
 
 def _text(value: object) -> str | None:

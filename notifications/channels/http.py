@@ -68,12 +68,11 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     except ValueError as error:
         raise DeliveryError(f"the address is not allowed: {error}", permanent=True) from None
     sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
-    options = {"timeout": (CONNECT, READ), "allow_redirects": False, "stream": True}
     with (
         _deadline(TOTAL),
         _session() as session,
         _failures_explained(),
-        session.post(url, data=body, headers=sent, **options) as response,
+        session.post(url, body, headers=sent, timeout=(CONNECT, READ), allow_redirects=False, stream=True) as response,
     ):
         return Answer(response.status_code, _start_of(response), _retry_after(response))
 
