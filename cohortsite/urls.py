@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("api/", include(api)),
+    path("", include("ingest.urls")),
 ]
 if settings.DEBUG:
     urlpatterns += [
