@@ -24,10 +24,12 @@ from cohorts.models import Cohort, Membership, MembershipChange
 from ingest.models import CustomerKind
 from notifications.channels.base import Limits
 from notifications.entries import MADE_UP, Moved, Told, entries, write_entry
-from notifications.message import CohortInfo, Counts, Entry, Message, Words
+from notifications.message import CohortInfo, Counts, Entry, Message, Words, one_line
 
 SPOOL_MEMORY = 16_000_000
 """Bytes of customers kept in memory while a large batch is cut into parts; more of them go to a temporary file."""
+LONGEST_NAME = 100
+"""Characters of a cohort's name in a headline."""
 PART_DIGITS = 20
 """Room for the numbers `part` and `parts`, which are not known before the cut."""
 DEFAULT_FIELDS = ("email", "name", "company_id", "company_domain", "first_seen_time", "last_seen_time", "url")
@@ -121,6 +123,7 @@ def with_words(whole: Message, cohort: Cohort, shown: Iterable[Entry]) -> Messag
     removed = tuple(entry for entry in shown if entry.change == ChangeKind.REMOVED)
     counts = whole.counts
     words = Words(
+        title=one_line(whole.cohort.name, LONGEST_NAME),
         headline=_headline(whole),
         summary=_summary(whole, cohort),
         joined=f"Joined ({counts.added:,})" if counts.added else "",
@@ -136,7 +139,7 @@ def _headline(whole: Message) -> str:
     joined = f"{whole.counts.added:,} joined" if whole.counts.added else ""
     left = f"{whole.counts.removed:,} left" if whole.counts.removed else ""
     prefix = "Test: " if whole.test else ""
-    return f"{prefix}{whole.cohort.name}: {', '.join(filter(None, (joined, left)))}"
+    return f"{prefix}{one_line(whole.cohort.name, LONGEST_NAME)}: {', '.join(filter(None, (joined, left)))}"
 
 
 def _summary(whole: Message, cohort: Cohort) -> str:

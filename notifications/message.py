@@ -81,6 +81,8 @@ class Entry:
 class Words:
     """What a person reads around the customers; written by `compose`, empty for webhooks."""
 
+    title: str = ""
+    "The cohort's name, on one line."
     headline: str = ""
     "In a subject or a header, e.g. `Big spenders: 2 joined, 1 left`."
     summary: str = ""

@@ -159,6 +159,8 @@ def _failures_explained() -> Iterator[None]:
     """In words of ours: a provider's own texts may hold keys."""
     try:
         yield
+    except AnymailAPIError as error:  # before OSError, which it is too
+        raise _provider_refusal(error) from None
     except smtplib.SMTPRecipientsRefused as error:
         code, reason = next(iter(error.recipients.values()))
         raise _smtp_refusal(code, reason, whole=True) from None
@@ -166,8 +168,6 @@ def _failures_explained() -> Iterator[None]:
         raise _smtp_refusal(error.smtp_code, error.smtp_error, whole=False) from None
     except (smtplib.SMTPException, OSError) as error:
         raise DeliveryError(f"the mail server was not reached ({type(error).__name__})", status="failed") from None
-    except AnymailAPIError as error:
-        raise _provider_refusal(error) from None
     except (AnymailInvalidAddress, AnymailRecipientsRefused) as error:
         raise DeliveryError("the provider refused the address", permanent=True, status=type(error).__name__) from None
     except (AnymailConfigurationError, AnymailUnsupportedFeature, AnymailSerializationError) as error:
