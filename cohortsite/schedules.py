@@ -27,6 +27,7 @@ WORKER = "worker"
 """Name of the heartbeat that every tick and every finished unit writes."""
 TICK = "tick"
 STAGES = list(UnitKind)
+AS_OF_THE_TICK = (UnitKind.COHORT, UnitKind.SUBSCRIPTION)
 KEPT = timedelta(days=7)
 """How long q2 keeps a failed task; it deletes only successful ones itself."""
 
@@ -36,21 +37,25 @@ def tick() -> None:
     now = timezone.now()
     Heartbeat.beat(WORKER, now)
     clear_queue(now)
-    enqueue(due_units(now), now)
+    at = now.replace(second=0, microsecond=0)
+    enqueue(due_units(at), at)
 
 
-def work(kind: str, pk: str) -> None:
-    """Run one unit, then enqueue what it made due: only later stages after a failure, so that none runs hot."""
+def work(kind: str, pk: str, at: datetime) -> None:
+    """Run one unit, then enqueue what it made due: only later stages after a failure, so that none runs hot.
+
+    `at` is the minute of the tick. Cohorts and batches are made as of it: their periods would drift with the clock,
+    and a cohort of one minute would be due at every second tick.
+    """
     unit = Unit(UnitKind(kind), pk)
     succeeded = False
     try:
-        run_unit(unit, timezone.now())
+        run_unit(unit, at if unit.kind in AS_OF_THE_TICK else timezone.now())
         succeeded = True
     finally:
-        now = timezone.now()
-        Heartbeat.beat(WORKER, now)
-        next_units = [next_unit for next_unit in due_units(now) if follows(next_unit, unit, succeeded)]
-        enqueue(next_units, now, done=unit)
+        Heartbeat.beat(WORKER, timezone.now())
+        next_units = [next_unit for next_unit in due_units(at) if follows(next_unit, unit, succeeded)]
+        enqueue(next_units, at, done=unit)
 
 
 def follows(unit: Unit, done: Unit, succeeded: bool) -> bool:
@@ -59,13 +64,13 @@ def follows(unit: Unit, done: Unit, succeeded: bool) -> bool:
     return behind > 0 or (behind == 0 and succeeded and unit != done)
 
 
-def enqueue(units: Sequence[Unit], now: datetime, done: Unit | None = None) -> None:
-    """Give the pool what it can soon do: never a unit twice, never more than two for each worker.
+def enqueue(units: Sequence[Unit], at: datetime, done: Unit | None = None) -> None:
+    """Give the pool what it can soon do as of `at`: never a unit twice, never more than two for each worker.
 
     While sealing is due or under way no cohort is taken: it would miss the newest events for a whole period. `done`
     is the unit that asks: q2 still holds its task, but it takes no room and holds nothing up.
     """
-    taken = taken_groups(now) - {TICK}
+    taken = taken_groups(timezone.now()) - {TICK}
     if done is not None:
         taken -= {group_of(done)}
     sealing = SEALING in taken or any(group_of(unit) == SEALING for unit in units)
@@ -73,7 +78,7 @@ def enqueue(units: Sequence[Unit], now: datetime, done: Unit | None = None) -> N
         if len(taken) >= 2 * settings.WORKERS:
             return
         if group_of(unit) not in taken and not (sealing and unit.kind == UnitKind.COHORT):
-            async_task("cohortsite.schedules.work", str(unit.kind), unit.pk, group=group_of(unit))
+            async_task("cohortsite.schedules.work", str(unit.kind), unit.pk, at, group=group_of(unit))
             taken.add(group_of(unit))
 
 
@@ -117,14 +122,16 @@ def start(now: datetime) -> None:
 def sync_schedules(now: datetime) -> None:
     """Make q2's schedules right: one tick a minute, and none that would stop the others.
 
+    It starts with the next whole minute, for the ticks' cohorts are evaluated as of whole minutes.
     q2 starts all due schedules in one transaction, so a single row that it cannot read would stop the tick too; such
     a row is switched off (its repeats become 0).
     """
+    next_minute = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     ours = Schedule.objects.filter(Q(name=TICK) | Q(func="cohortsite.schedules.tick")).order_by("pk")
     first = ours.values_list("pk", flat=True).first()
     ours.exclude(pk=first).delete()
     plain = {"args": None, "kwargs": None, "hook": None, "cluster": None, "intended_date_kwarg": None}
-    every_minute = {"schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1, "next_run": now}
+    every_minute = {"schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1, "next_run": next_minute}
     named = {"name": TICK, "func": "cohortsite.schedules.tick"}
     Schedule.objects.update_or_create(pk=first, defaults=named | every_minute | plain)
     for schedule in Schedule.objects.exclude(repeats=0):

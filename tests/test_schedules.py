@@ -124,6 +124,23 @@ def test_what_a_unit_makes_due_is_found_without_another_tick(due, monkeypatch):
     assert done == stages
 
 
+def test_cohorts_and_batches_are_made_as_of_the_minute_of_the_tick(due, monkeypatch):
+    times = {}
+
+    def run_unit(unit, now):
+        times[unit.kind] = now
+        due.remove(unit)
+
+    monkeypatch.setattr(schedules, "run_unit", run_unit)
+    due += [cohort(1), Unit(UnitKind.SUBSCRIPTION, "1"), delivery(1)]
+    clock = timezone.now()
+    monkeypatch.setattr(schedules.timezone, "now", lambda: clock)
+    tick()
+    work_off()
+    minute = clock.replace(second=0, microsecond=0)
+    assert times == {UnitKind.COHORT: minute, UnitKind.SUBSCRIPTION: minute, UnitKind.DELIVERY: clock}
+
+
 def test_events_that_come_while_sealing_wait_for_the_next_tick(due, monkeypatch):
     monkeypatch.setattr(schedules, "run_unit", lambda unit, now: None)  # sealing stays due: new rows came
     due.append(SEAL)
@@ -139,7 +156,7 @@ def test_a_unit_that_fails_is_left_to_the_next_tick(due, monkeypatch):
     monkeypatch.setattr(schedules, "run_unit", run_unit)
     due += [cohort(1), cohort(2)]
     with pytest.raises(OSError, match="disk full"):
-        work("cohort", "cohort-1")
+        work("cohort", "cohort-1", timezone.now())
     assert queued() == []
 
 
@@ -150,7 +167,7 @@ def test_deliveries_go_on_when_sealing_fails(due, monkeypatch):
     monkeypatch.setattr(schedules, "run_unit", run_unit)
     due += [SEAL, delivery(1)]
     with pytest.raises(OSError, match="disk full"):
-        work("seal", "")
+        work("seal", "", timezone.now())
     assert queued() == ["delivery delivery-1"]
 
 
@@ -192,11 +209,12 @@ def test_synchronizing_makes_one_tick_a_minute_however_often(now):
 
 
 def test_synchronizing_removes_doubles_and_repairs_what_was_edited(now):
+    next_minute = now + timedelta(minutes=1)
     for name in (TICK, TICK, None, "an old name"):
         Schedule.objects.create(name=name, func="cohortsite.schedules.tick", args="(((", repeats=0, next_run=now)
     sync_schedules(now)
     schedule = Schedule.objects.get()
-    assert (schedule.name, schedule.args, schedule.repeats, schedule.next_run) == (TICK, None, -1, now)
+    assert (schedule.name, schedule.args, schedule.repeats, schedule.next_run) == (TICK, None, -1, next_minute)
 
 
 def test_a_schedule_that_would_stop_all_others_is_switched_off(now):

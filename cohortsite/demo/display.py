@@ -18,18 +18,21 @@ SHOWN_CUSTOMERS = 2
 SHOWN_LINES = 30
 
 
-def show_received(console: Console, received: Sequence[Hook | Mail]) -> None:
-    """A table of all webhooks, then the most telling one and the newest mail in full."""
+def show_received(console: Console, received: Sequence[Hook | Mail], favorite: str) -> None:
+    """A table of all webhooks, then one of them (of the cohort named `favorite` if it can be) and the newest mail."""
     hooks = [item for item in received if isinstance(item, Hook)]
     mails = [item for item in received if isinstance(item, Mail)]
     if hooks:
         console.print(table_of(hooks))
-        example = max(
-            hooks, key=lambda hook: (bool(hook.body["added"]) + bool(hook.body["removed"]), hook.body["created_at"])
-        )
-        console.print(panel_of(example))
+        console.print(panel_of(max(hooks, key=lambda hook: telling(hook, favorite))))
     if mails:
         console.print(panel_of(mails[-1]))
+
+
+def telling(hook: Hook, favorite: str) -> tuple[bool, bool, str]:
+    """The greater, the better an example it makes: somebody was added to the favorite cohort lately."""
+    body = hook.body
+    return bool(body["added"]), body["cohort"]["name"] == favorite, body["created_at"]
 
 
 def table_of(hooks: Sequence[Hook]) -> Table:

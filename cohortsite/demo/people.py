@@ -112,7 +112,7 @@ def settled_people(anchor: datetime) -> Iterator[Person]:
         rng = Random(f"{SEED} settled {number}")
         signed_up_at = anchor - HISTORY - timedelta(days=rng.uniform(1, 300))
         quiet = None
-        if number > 12 and rng.random() < 0.15:
+        if number > 12 and rng.random() < 0.1:
             # Their last call was about a week before the anchor, so that the week is full during the last day.
             start = anchor - timedelta(days=rng.uniform(6.9, 8.2))
             quiet = (start, start + timedelta(days=rng.uniform(7.6, 10)))

@@ -48,7 +48,7 @@ COHORTS: dict[str, tuple[str, CustomerKind, list[dict[str, Any]]]] = {
     "heavy-users": (
         "Heavy users of the last 24 hours",
         CustomerKind.USER,
-        [{"performed": API_CALLS, "at_least": 40, "within": {"last": "24h"}}],
+        [{"performed": API_CALLS, "at_least": 30, "within": {"last": "24h"}}],
     ),
     "outgrowing-the-plan": (
         "Outgrowing a small plan",

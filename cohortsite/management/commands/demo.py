@@ -41,6 +41,8 @@ from ingest.models import Customer
 
 REPLAYED, STEP = timedelta(days=1), timedelta(hours=1)
 """Cycles are run over the last day, one for each hour."""
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a polite kill, a closed terminal."""
 
 
 class Command(BaseCommand):
@@ -57,7 +59,7 @@ class Command(BaseCommand):
         if PREPARED not in os.environ:
             environment = demo_environment(os.environ, settings.BASE_DIR, options["port"])
             os.execve(sys.executable, [sys.executable, *sys.argv], environment)
-        for signum in (signal.SIGTERM, signal.SIGHUP):
+        for signum in STOPS:
             signal.signal(signum, signal.default_int_handler)
         self.console = Console()
         self.file = settings.DATA_DIR / "demo.json"
@@ -66,7 +68,7 @@ class Command(BaseCommand):
         try:
             state = self.load(timezone.now())
             self.replay()
-            show_received(self.console, self.receivers.take_all())
+            show_received(self.console, self.receivers.take_all(), favorite=COHORTS["new-and-stuck"][0])
             if not options["no_serve"]:
                 self.serve(state)
         except KeyboardInterrupt:
@@ -99,7 +101,7 @@ class Command(BaseCommand):
 
     def replay(self) -> None:
         """Run the cycles that are missing in the last day, hour by hour, the first one as a silent baseline."""
-        now = timezone.now()
+        now = timezone.now().replace(second=0, microsecond=0)  # whole minutes, as the worker's ticks
         make_cohorts(now - REPLAYED)
         hook, mail = make_channels(self.receivers.url, now - REPLAYED)
         self.receivers.secret = hook.config["secret"]
@@ -116,8 +118,9 @@ class Command(BaseCommand):
         """Run site and worker, print what arrives, send live traffic; until Ctrl-C."""
         address = urlsplit(settings.SITE_URL)
         site = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(address.port)]
+        site += ["--blocking-threads", "8", "cohortsite.wsgi:application"]
         processes = [
-            Process([*site, "cohortsite.wsgi:application"], settings.DATA_DIR / "site.log"),
+            Process(site, settings.DATA_DIR / "site.log"),
             Process([str(settings.BASE_DIR / "manage.py"), "run_worker"], settings.DATA_DIR / "worker.log"),
         ]
         try:
@@ -126,7 +129,7 @@ class Command(BaseCommand):
             self.print_banner(state)
             self.watch(state, processes)
         finally:
-            for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for signum in STOPS:
                 signal.signal(signum, signal.SIG_IGN)  # a second Ctrl-C must not leave processes behind
             self.console.print("\nStopping the site and the worker …")
             end_all(processes)
