@@ -18,6 +18,7 @@ from cohorts.criteria import CriteriaError, parse
 from cohorts.models import LONGEST_PERIOD, SHORTEST_PERIOD, Cohort
 from cohorts.periods import EXPECTED, format_period, parse_period
 from cohorts.time_zones import time_zones
+from ingest.decode import Rejected, decode_item
 from ingest.models import CustomerKind
 
 EXAMPLE = {
@@ -65,7 +66,7 @@ class PeriodField(forms.CharField):
         return period
 
 
-class DocumentField(forms.JSONField):
+class DocumentField(forms.CharField):
     """JSON as people edit it: indented, and refused in words when it cannot be read."""
 
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 24, "spellcheck": "false", "class": "font-mono"})
@@ -74,10 +75,13 @@ class DocumentField(forms.JSONField):
         return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
     def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
         try:
-            return super().to_python(value)
-        except (RecursionError, ValueError) as error:
-            raise forms.ValidationError(f"expected JSON: {error}") from None
+            return decode_item(text.encode("utf-8", "replace"))
+        except Rejected as error:
+            raise forms.ValidationError(f"This is not JSON: {error}") from None
 
 
 class CohortForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from unfold.widgets import (
-    UnfoldAdminPasswordInput,
+    UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -24,7 +24,7 @@ from notifications.models import LONGEST_PERIOD, SHORTEST_PERIOD, Channel, Subsc
 THEMED: dict[type[forms.Widget], type[forms.Widget]] = {
     forms.TextInput: UnfoldAdminTextInputWidget,
     forms.URLInput: UnfoldAdminURLInputWidget,
-    forms.PasswordInput: UnfoldAdminPasswordInput,
+    forms.PasswordInput: UnfoldAdminPasswordWidget,
     forms.Textarea: UnfoldAdminTextareaWidget,
     forms.Select: UnfoldAdminSelectWidget,
 }
