@@ -196,6 +196,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=30 * 86400 if SESSION_COOKIE_SECURE else 0)
+"""How long browsers insist on https once they have seen the site there."""
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # whether subdomains are https only is not ours to say
+    "security.W008",  # TLS ends at the proxy, which redirects; redirected here, a POST would lose its body
+    "security.W021",  # nor is it whether the domain goes into browsers' preload lists
+]
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 

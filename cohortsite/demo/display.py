@@ -37,7 +37,7 @@ def telling(hook: Hook, favorite: str) -> tuple[bool, bool, str]:
 
 def table_of(hooks: Sequence[Hook]) -> Table:
     """One line for each cohort: how often it was told and what."""
-    table = Table(title=f"{len(hooks)} webhooks received", title_justify="left", title_style="bold")
+    table = Table(title=f"Webhooks received: {len(hooks)}", title_justify="left", title_style="bold")
     for name in ("cohort", "webhooks", "added", "removed", "members now"):
         table.add_column(name, justify="left" if name == "cohort" else "right")
     for name in dict.fromkeys(hook.body["cohort"]["name"] for hook in hooks):

@@ -20,7 +20,8 @@ class Feed:
     def __init__(self, site: str, api_key: str, anchor: datetime, since: datetime) -> None:
         self.site, self.anchor = site, anchor
         self.headers = {"X-Moesif-Application-Id": api_key}
-        self.sent_until = self.newcomer_at = since
+        self.sent_until = since
+        self.newcomer_at = since - NEWCOMER_EVERY
 
     def send(self, now: datetime) -> bool:
         """Send what is due at `now`; whether something was. Raises requests.RequestException."""

@@ -93,6 +93,8 @@ class Command(BaseCommand):
     def import_traffic(self, state: State, now: datetime) -> None:
         """Import what happened since the last run, from a file, as `import_events` takes it."""
         items = traffic(datetime.fromisoformat(state.anchor), datetime.fromisoformat(state.until), now)
+        if not items:
+            return
         file = settings.DATA_DIR / "traffic.jsonl"
         with file.open("w") as lines:
             lines.writelines(json.dumps(item) + "\n" for item in items)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-BASE = Path(__file__).resolve().parent.parent
+BASE = Path(__file__).resolve().parents[2]
 CLOCK = """
 import time
 import django
