@@ -36,7 +36,7 @@ format: $(INSTALLED)  ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 
 properties: $(INSTALLED)  ## Compare the engine with the reference evaluator on many more histories
-	$(BIN)/pytest tests/properties -q --hypothesis-profile=thorough
+	$(BIN)/python -m pytest tests/properties -q --hypothesis-profile=thorough
 
 bench: $(INSTALLED)  ## Measure import and cycles against ClickHouse and DuckDB (takes a while)
 	@.ci/install --group bench
