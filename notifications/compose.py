@@ -32,7 +32,11 @@ LONGEST_NAME = 100
 """Characters of a cohort's name in a headline."""
 PART_DIGITS = 20
 """Room for the numbers `part` and `parts`, which are not known before the cut."""
-DEFAULT_FIELDS = ("email", "name", "company_id", "company_domain", "first_seen_time", "last_seen_time", "url")
+EXAMPLE_FIELDS = {
+    CustomerKind.USER: ("email", "name", "company_id", "first_seen_time", "last_seen_time", "url"),
+    CustomerKind.COMPANY: ("company_domain", "name", "first_seen_time", "last_seen_time", "url"),
+}
+"""What an example shows of a customer when nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ def example(
     cohort: Cohort | None,
     now: datetime,
     *,
-    fields: Sequence[str] = DEFAULT_FIELDS,
+    fields: Sequence[str] | None = None,
     send_on_addition: bool = True,
     send_on_removal: bool = True,
 ) -> Message:
@@ -190,6 +194,7 @@ def example(
     cohort = cohort or Cohort(
         id=uuid.UUID(int=0), name="Example cohort", kind=CustomerKind.USER, criteria={}, created_at=now
     )
+    fields = EXAMPLE_FIELDS[CustomerKind(cohort.kind)] if fields is None else fields
     wanted = {ChangeKind.ADDED: send_on_addition, ChangeKind.REMOVED: send_on_removal}
     real, made_up = (
         [entry for entry in found if wanted[ChangeKind(entry.change)]]

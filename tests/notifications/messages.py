@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from cohorts.enums import ChangeKind
 from cohorts.models import Cohort
 from ingest.models import CustomerKind
-from notifications.compose import DEFAULT_FIELDS, Period, draft, with_words
+from notifications.compose import EXAMPLE_FIELDS, Period, draft, with_words
 from notifications.entries import Facts, Moved, write_entry
 from notifications.message import Counts, Entry, Message
 
@@ -36,7 +36,9 @@ def entry(
     """A user of this name."""
     metadata = {"name": name, "email": f"user{number}@example.com"}
     facts = Facts(f"user-{number}", {"metadata": metadata}, "acme", {"first_seen_time": NOW, "last_seen_time": NOW})
-    return write_entry(CustomerKind.USER, DEFAULT_FIELDS, facts, Moved(change, NOW, "behavior", [because]))
+    return write_entry(
+        CustomerKind.USER, EXAMPLE_FIELDS[CustomerKind.USER], facts, Moved(change, NOW, "behavior", [because])
+    )
 
 
 def message(*entries: Entry, cohort: str = "Big spenders", added: int = 0, removed: int = 0) -> Message:
