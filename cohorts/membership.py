@@ -98,8 +98,9 @@ def _write(cohort: Cohort, current: Current | None, evaluated: Evaluated, at: da
     unedited = Cohort.objects.filter(pk=cohort.pk, definition_version=cohort.definition_version)
     if not unedited.update(evaluated_at=at, attempted_at=at, error="", rebaseline=False):
         raise Superseded
+    version = 1 if current is None else current.version + 1
     values = {
-        "version": 1 if current is None else current.version + 1,
+        "version": version,
         "definition_version": cohort.definition_version,
         "as_of": at,
         "count": len(evaluated.members),
@@ -115,7 +116,7 @@ def _write(cohort: Cohort, current: Current | None, evaluated: Evaluated, at: da
             raise Superseded from None
     elif not Membership.objects.filter(cohort=cohort, version=current.version).update(**values):
         raise Superseded
-    return int(values["version"])
+    return version
 
 
 def _record(cohort: Cohort, evaluated: Evaluated, at: datetime, took: timedelta, **counts: int) -> Evaluation:

@@ -22,7 +22,7 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 def _secret_key() -> str:
     """SECRET_KEY, or one made at the first start and kept in DATA_DIR, so that no default key exists."""
-    given = env.str("SECRET_KEY", default="")
+    given: str = env.str("SECRET_KEY", default="")
     if given:
         if len(given) < 50 and not env.bool("DEBUG", default=False):
             raise ImproperlyConfigured("SECRET_KEY: expected at least 50 characters")
