@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format properties bench clean
+.PHONY: help install demo test lint types format properties bench screenshots clean
 
 help:  ## Say what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -41,6 +41,9 @@ properties: $(INSTALLED)  ## Compare the engine with the reference evaluator on 
 bench: $(INSTALLED)  ## Measure import and cycles against ClickHouse and DuckDB (takes a while)
 	@.ci/install --group bench
 	$(BIN)/python benchmarks/run.py
+
+screenshots: $(INSTALLED)  ## Take a picture of every page, light and dark, wide and narrow, into screenshots/
+	$(BIN)/python -m tests.e2e.take_screenshots
 
 clean:  ## Delete .venv, caches and the demo's data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis data/demo

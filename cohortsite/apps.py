@@ -1,4 +1,4 @@
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 
@@ -9,5 +9,5 @@ class CohortsiteConfig(AppConfig):
     def ready(self) -> None:
         from cohortsite.roles import make_roles  # noqa: PLC0415 - models are loaded only now
 
-        # The last of our apps with models: by then every permission exists. (Ours has none, and gets no signal.)
-        post_migrate.connect(make_roles, sender=apps.get_app_config("notifications"), dispatch_uid="roles")
+        # This app is the last in INSTALLED_APPS: when its turn comes, every permission exists.
+        post_migrate.connect(make_roles, sender=self, dispatch_uid="roles")

@@ -11,13 +11,12 @@ from django.urls import NoReverseMatch, reverse
 
 @dataclass(frozen=True)
 class Place:
-    """An entry of the sidebar. `also` are further view names (with namespace) that light it up."""
+    """An entry of the sidebar. A page below it lights it up by giving its template `place`, the name of this view."""
 
     label: str
     icon: str
     view: str
     permission: str = ""
-    also: tuple[str, ...] = ()
 
 
 SECTIONS: tuple[tuple[str, tuple[Place, ...]], ...] = (
@@ -25,22 +24,22 @@ SECTIONS: tuple[tuple[str, tuple[Place, ...]], ...] = (
     (
         "Users",
         (
-            Place("Look-up", "person_search", "users", "ingest.view_customer", also=("user",)),
-            Place("Saved cohorts", "group", "user_cohorts", "cohorts.view_cohort", also=("user_cohort",)),
+            Place("Look-up", "person_search", "users", "ingest.view_customer"),
+            Place("Saved cohorts", "group", "user_cohorts", "cohorts.view_cohort"),
         ),
     ),
     (
         "Companies",
         (
-            Place("Look-up", "domain", "companies", "ingest.view_customer", also=("company",)),
-            Place("Saved cohorts", "groups", "company_cohorts", "cohorts.view_cohort", also=("company_cohort",)),
+            Place("Look-up", "domain", "companies", "ingest.view_customer"),
+            Place("Saved cohorts", "groups", "company_cohorts", "cohorts.view_cohort"),
         ),
     ),
     (
         "Notifications",
         (
-            Place("Channels", "notifications", "channels", "notifications.view_channel", also=("channel",)),
-            Place("Deliveries", "outbox", "deliveries", "notifications.view_delivery", also=("delivery",)),
+            Place("Channels", "notifications", "channels", "notifications.view_channel"),
+            Place("Deliveries", "outbox", "deliveries", "notifications.view_delivery"),
         ),
     ),
 )
@@ -73,8 +72,9 @@ def _entry(request: HttpRequest, place: Place) -> dict[str, Any]:
     return {
         "label": place.label,
         "icon": place.icon,
+        "view": place.view,
         "href": _address(place),
-        "current": "page" if here == place.view else "true" if here in place.also else "",
+        "is_here": here == place.view,
     }
 
 

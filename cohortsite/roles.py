@@ -20,7 +20,7 @@ _SEES = {
 }
 _BUILDS = ("cohorts.cohort", "notifications.subscription")
 _OPERATES = ("notifications.channel",)
-_OURS = ("ingest", "cohorts", "notifications", "auth", "django_q")
+_OURS = ("ingest", "cohorts", "notifications", "cohortsite", "auth", "django_q")
 
 
 def make_roles(**_signal: Any) -> None:

@@ -36,13 +36,22 @@ EXAMPLES: dict[str, Any] = {
     "title": "Styles",
     "form": ExampleForm(),
     "dialog_form": ExampleForm(prefix="dialog"),
-    "wrong_form": ExampleForm({"wrong-kind": "webhook", "wrong-address": "nowhere", "wrong-when": "added"}, prefix="wrong"),
-    "size": _chart("line", members={"tone": "1", "values": [1_000 + sum(_JOINED[:day]) - sum(_LEFT[:day]) for day in range(30)]}),
+    "wrong_form": ExampleForm(
+        {"wrong-kind": "webhook", "wrong-address": "nowhere", "wrong-when": "added"}, prefix="wrong"
+    ),
+    "size": _chart(
+        "line", members={"tone": "1", "values": [1_000 + sum(_JOINED[:day]) - sum(_LEFT[:day]) for day in range(30)]}
+    ),
     "moves": _chart(
         "bars", joined={"tone": "added", "values": _JOINED}, left={"tone": "removed", "values": _LEFT, "below": True}
     ),
     "cohorts": [
-        ("First call today with 400s", "First seen today, and performed API Call where response.status is 400", 129, 12),
+        (
+            "First call today with 400s",
+            "First seen today, and performed API Call where response.status is 400",
+            129,
+            12,
+        ),
         ("Heavy users on the free plan", "Performed API Call at least 1,000 times in the last 7 days", 1_204, -3),
         (_HOSTILE, _HOSTILE, 0, 0),
     ],

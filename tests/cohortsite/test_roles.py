@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from django.contrib.auth.models import Group, Permission
 
@@ -19,7 +21,7 @@ def test_the_four_roles_exist_after_migrating():
 
 
 def test_each_role_may_do_what_the_one_before_may_and_more():
-    for less, more in zip(ROLES, ROLES[1:], strict=False):
+    for less, more in pairwise(ROLES):
         assert permissions_of(less) < permissions_of(more)
 
 

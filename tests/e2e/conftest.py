@@ -7,7 +7,6 @@ session. So these tests run after all others, and Django is told that its ORM ma
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,21 +15,11 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page
 
+from tests.e2e.chromium import CHROMIUM, FLAGS
 from tests.e2e.guard import Guard
 from tests.factories import make_person
 
 HERE = Path(__file__).parent
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE = {"width": 390, "height": 844}
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.accessibility import assert_accessible
-from tests.e2e.conftest import PHONE
+from tests.e2e.chromium import PHONE
 from tests.factories import make_person
 
 

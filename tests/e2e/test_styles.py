@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.accessibility import assert_accessible
-from tests.e2e.conftest import PHONE
+from tests.e2e.chromium import PHONE
 
 pytestmark = pytest.mark.usefixtures("with_styles")
 
@@ -105,7 +105,9 @@ def test_a_chart_takes_the_colours_of_the_theme(styles):
 
 def test_pointing_at_a_chart_tells_its_numbers(styles):
     styles.locator("[data-chart=moves-chart] .u-over").hover()
-    expect(styles.locator("[data-chart=moves-chart] .chart-tooltip")).to_contain_text(re.compile(r"Feb 2026Joined \d+Left \d+"))
+    expect(styles.locator("[data-chart=moves-chart] .chart-tooltip")).to_contain_text(
+        re.compile(r"Feb 2026Joined \d+Left \d+")
+    )
 
 
 def test_hostile_text_is_shown_and_does_nothing(styles):

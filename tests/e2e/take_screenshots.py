@@ -1,0 +1,133 @@
+"""Pictures of every page into screenshots/, for people to look at: `make screenshots`, or with names of pages after
+`python -m tests.e2e.take_screenshots` only those. The site is the demo's, with data of its own in data/screenshots.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from playwright.sync_api import Browser, Page, sync_playwright
+from rich.console import Console
+
+from cohortsite.demo.environment import demo_environment, free_port
+from tests.e2e.chromium import CHROMIUM, FLAGS, PHONE
+
+BASE = Path(__file__).resolve().parent.parent.parent
+DATA = BASE / "data/screenshots"
+INTO = BASE / "screenshots"
+SIZES = {"wide": {"width": 1360, "height": 860}, "narrow": PHONE}
+TALLEST = 5_000
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One page: its address, and what is clicked there, one after the other, before the picture is taken."""
+
+    name: str
+    address: str
+    clicks: tuple[str, ...] = ()
+    anonymous: bool = False
+
+
+SHOTS = (
+    Shot("login", "/login/", anonymous=True),
+    Shot("home", "/"),
+    Shot("not-found", "/nowhere/"),
+    Shot("account-menu", "/", ("[popovertarget=sidebar]", "[popovertarget=user-menu]")),
+    Shot("admin", "/admin/"),
+    Shot("styles", "/styles/"),
+    Shot("styles-dialog", "/styles/", ("text=Open dialog",)),
+)
+
+
+def main(names: list[str]) -> None:
+    """Load the demo's data, start the site, take the pictures."""
+    environment = demo_environment(os.environ | {"DATA_DIR": str(DATA)}, BASE, free_port())
+    subprocess.run([sys.executable, "manage.py", "demo", "--no-serve"], cwd=BASE, env=environment, check=True)
+    INTO.mkdir(exist_ok=True)
+    shots = [shot for shot in SHOTS if not names or shot.name in names]
+    with running_site(environment) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for theme in ("light", "dark"):
+            for size in SIZES:
+                take_all(browser, address, shots, theme, size)
+        browser.close()
+    Console().print(f"{len(shots) * 4} pictures in {INTO}")
+
+
+@contextmanager
+def running_site(environment: dict[str, str]) -> Iterator[str]:
+    """The site, with its style page, for as long as the block runs; its address."""
+    address = environment["SITE_URL"]
+    command = [sys.executable, "manage.py", "runserver", "--noreload", address.removeprefix("http://")]
+    with (DATA / "site.log").open("w") as log:
+        site = subprocess.Popen(command, cwd=BASE, env=environment | {"DEBUG": "true"}, stdout=log, stderr=log)
+        try:
+            wait_for(f"{address}/login/")
+            yield address
+        finally:
+            site.terminate()
+            site.wait(10)
+
+
+def wait_for(url: str) -> None:
+    """Return when the address answers; give up after a minute."""
+    for _ in range(120):
+        try:
+            requests.get(url, timeout=5)
+            return
+        except requests.ConnectionError:
+            time.sleep(0.5)
+    raise TimeoutError(url)
+
+
+def take_all(browser: Browser, address: str, shots: list[Shot], theme: str, size: str) -> None:
+    """Every page in one theme and size."""
+    context = browser.new_context(
+        base_url=address, viewport=SIZES[size], color_scheme=theme, reduced_motion="reduce", device_scale_factor=1
+    )
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    for shot in sorted(shots, key=lambda shot: not shot.anonymous):
+        if not shot.anonymous and not context.cookies():
+            log_in(page)
+        take(page, shot, INTO / f"{shot.name}-{theme}-{size}.png", SIZES[size])
+    context.close()
+
+
+def log_in(page: Page) -> None:
+    password = json.loads((DATA / "demo.json").read_text())["password"]
+    page.goto("/login/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/")
+
+
+def take(page: Page, shot: Shot, file: Path, viewport: dict[str, int]) -> None:
+    """The whole page as one screen, so that what sticks to its edges does so in the picture."""
+    page.set_viewport_size(viewport)
+    page.goto(shot.address)
+    for selector in shot.clicks:
+        target = page.locator(selector).first
+        if target.is_visible():
+            target.click()
+    page.wait_for_load_state("networkidle")
+    if not shot.clicks:
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({**viewport, "height": min(max(height, viewport["height"]), TALLEST)})
+    page.wait_for_timeout(300)
+    page.screenshot(path=file)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
