@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.receivers import http_receiver, slack_server, smtp_server
+
 
 @pytest.fixture
 def now() -> datetime:
@@ -17,3 +19,27 @@ def now() -> datetime:
 def own_columns(settings, tmp_path):
     """Each test seals into its own directory."""
     settings.EVENTS_URL = f"duckdb://{tmp_path}/columns"
+
+
+@pytest.fixture
+def receiver(settings):
+    settings.ALLOW_HTTP_WEBHOOKS = True
+    with http_receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def slack(settings):
+    with slack_server() as running:
+        settings.ALLOW_HTTP_WEBHOOKS = True
+        settings.SLACK_WEBHOOK_PREFIXES = [f"{running.address}/services/"]
+        settings.SLACK_API_URL = running.api_url
+        yield running
+
+
+@pytest.fixture
+def mailbox(settings):
+    with smtp_server() as running:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", running.port, 2
+        yield running
