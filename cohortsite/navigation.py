@@ -24,14 +24,14 @@ SECTIONS: tuple[tuple[str, tuple[Place, ...]], ...] = (
     (
         "Users",
         (
-            Place("Look-up", "person_search", "users", "ingest.view_customer"),
+            Place("Look-up", "person_search", "user_lookup", "ingest.view_customer"),
             Place("Saved cohorts", "group", "user_cohorts", "cohorts.view_cohort"),
         ),
     ),
     (
         "Companies",
         (
-            Place("Look-up", "domain", "companies", "ingest.view_customer"),
+            Place("Look-up", "domain", "company_lookup", "ingest.view_customer"),
             Place("Saved cohorts", "groups", "company_cohorts", "cohorts.view_cohort"),
         ),
     ),

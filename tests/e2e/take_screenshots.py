@@ -41,7 +41,6 @@ class Shot:
 SHOTS = (
     Shot("login", "/login/", anonymous=True),
     Shot("home", "/"),
-    Shot("not-found", "/nowhere/"),
     Shot("account-menu", "/", ("[popovertarget=sidebar]", "[popovertarget=user-menu]")),
     Shot("admin", "/admin/"),
     Shot("styles", "/styles/"),
@@ -97,9 +96,11 @@ def take_all(browser: Browser, address: str, shots: list[Shot], theme: str, size
     )
     context.set_default_timeout(10_000)
     page = context.new_page()
+    logged_in = False
     for shot in sorted(shots, key=lambda shot: not shot.anonymous):
-        if not shot.anonymous and not context.cookies():
+        if not shot.anonymous and not logged_in:
             log_in(page)
+            logged_in = True
         take(page, shot, INTO / f"{shot.name}-{theme}-{size}.png", SIZES[size])
     context.close()
 
@@ -110,7 +111,7 @@ def log_in(page: Page) -> None:
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/")
+    page.wait_for_url(lambda url: "/login/" not in url)
 
 
 def take(page: Page, shot: Shot, file: Path, viewport: dict[str, int]) -> None:
