@@ -79,7 +79,7 @@ def parse_event(item: object, now: datetime, *, from_browser: bool = False) -> E
         duration = _time(response.get("time"), "response.time") - started
         if duration >= timedelta():
             fields["duration_ms"] = _milliseconds(duration)
-    _put(fields, "action_name", text(event.get("action_name"), "action_name"))
+    _put_texts(fields, event, ("action_name",))
     id_ = _transaction_id(event, request)
     return _event_record(API_CALL, event, fields, id_, started, now, from_browser)
 
@@ -112,7 +112,8 @@ def parse_user(item: object, now: datetime, *, from_browser: bool = False) -> Pr
     if user_id is None:
         raise Rejected("user_id", "expected a text of 1 to 200 characters")
     patch = _profile_patch(user, ("ip_address", "user_agent_string", "session_token"))
-    _put(patch, "anonymous_id", anonymous_id)
+    if anonymous_id is not None:
+        patch["anonymous_id"] = anonymous_id
     return ProfileRecord(USER, user_id, identifier(user.get("company_id"), "company_id"), now, patch)
 
 
@@ -145,15 +146,13 @@ def _event_record(
     from_browser: bool,
 ) -> EventRecord:
     """What events and actions have in common."""
-    for name in ("session_token", "direction", "subscription_id"):
-        value = item.get(name)
-        if value is not None:
-            fields[name] = text(value, name)
-    _put(fields, "transaction_id", id_)
-    _put(fields, "tags", _tags(item.get("tags")))
-    metadata = object_or_none(item.get("metadata"), "metadata")
-    if metadata is not None:
-        fields["metadata"] = without_nulls(metadata, "metadata")
+    _put_texts(fields, item, ("session_token", "direction", "subscription_id"))
+    if id_ is not None:
+        fields["transaction_id"] = id_
+    tags = item.get("tags")
+    if tags is not None and tags != "":
+        fields["tags"] = _tags(tags)
+    _put_metadata(fields, item)
     if time > now + FUTURE:
         fields["clamped_time"] = time.isoformat()
         time = now
@@ -177,10 +176,7 @@ def _request_fields(request: dict[str, Any]) -> dict[str, Any]:
         "uri": uri,
         "route": text(request.get("route"), "request.route") or route_of(uri),
     }
-    for name in ("ip_address", "api_version"):
-        value = request.get(name)
-        if value is not None:
-            fields[name] = text(value, f"request.{name}")
+    _put_texts(fields, request, ("ip_address", "api_version"), "request.")
     _put_headers(fields, request, "request.headers")
     keep_body("request", request, fields)
     return fields
@@ -195,8 +191,7 @@ def _response_fields(response: dict[str, Any]) -> dict[str, Any]:
 
 def _action_request_fields(request: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for name in ("verb", "uri", "route", "ip_address"):
-        _put(fields, name, text(request.get(name), f"request.{name}"))
+    _put_texts(fields, request, ("verb", "uri", "route", "ip_address"), "request.")
     if "uri" in fields and "route" not in fields:
         fields["route"] = route_of(fields["uri"])
     user_agent = text(request.get("user_agent_string"), "request.user_agent_string")
@@ -207,13 +202,10 @@ def _action_request_fields(request: dict[str, Any]) -> dict[str, Any]:
 
 def _profile_patch(item: dict[str, Any], texts: tuple[str, ...]) -> dict[str, Any]:
     patch: dict[str, Any] = {}
-    for name in texts:
-        _put(patch, name, text(item.get(name), name))
-    metadata = object_or_none(item.get("metadata"), "metadata")
-    if metadata is not None:
-        patch["metadata"] = without_nulls(metadata, "metadata")
-    campaign = object_or_none(item.get("campaign"), "campaign") or {}
-    given = {name: text(campaign[name], f"campaign.{name}") for name in CAMPAIGN if campaign.get(name) is not None}
+    _put_texts(patch, item, texts)
+    _put_metadata(patch, item)
+    given: dict[str, Any] = {}
+    _put_texts(given, object_or_none(item.get("campaign"), "campaign") or {}, CAMPAIGN, "campaign.")
     if given:
         patch["campaign"] = given
     return patch
@@ -225,9 +217,21 @@ def _put_headers(fields: dict[str, Any], message: dict[str, Any], path: str) -> 
         fields["headers"] = stored_headers(object_or_none(headers, path) or {})
 
 
-def _tags(value: object) -> list[str] | None:
-    if value is None or value == "":
-        return None
+def _put_metadata(fields: dict[str, Any], item: dict[str, Any]) -> None:
+    metadata = object_or_none(item.get("metadata"), "metadata")
+    if metadata is not None:
+        fields["metadata"] = without_nulls(metadata, "metadata")
+
+
+def _put_texts(fields: dict[str, Any], item: dict[str, Any], names: tuple[str, ...], prefix: str = "") -> None:
+    """Copy the texts that are given."""
+    for name in names:
+        value = item.get(name)
+        if value is not None:
+            fields[name] = value if type(value) is str else text(value, prefix + name)
+
+
+def _tags(value: object) -> list[str]:
     tags = [value] if isinstance(value, str) else value
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise Rejected("tags", "expected an array of texts")
@@ -282,8 +286,3 @@ def _milliseconds(duration: timedelta) -> int | float:
     whole, rest = divmod(duration.microseconds, 1000)
     milliseconds = (duration.days * 86_400 + duration.seconds) * 1000 + whole
     return milliseconds + rest / 1000 if rest else milliseconds
-
-
-def _put(fields: dict[str, Any], name: str, value: object) -> None:
-    if value is not None:
-        fields[name] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import TypeAlias
@@ -64,12 +65,13 @@ def _record_events(cursor: CursorWrapper, events: Iterable[EventRecord], custome
     first_of_key: dict[bytes, EventRecord] = {}
     for event in events:
         first_of_key.setdefault(event.key, event)
+    as_kept = cache(time_parameter)  # many share a time of receipt
     rows = [
         (
             event.key,
             event.type,
-            time_parameter(event.time),
-            time_parameter(event.received_at),
+            as_kept(event.time),
+            as_kept(event.received_at),
             customers[USER, event.user_id] if event.user_id else None,
             customers[COMPANY, event.company_id] if event.company_id else None,
             event.weight,

@@ -29,7 +29,7 @@ def identifier(value: object, path: str, *, from_browser: bool = False) -> str |
     id_ = value.strip()
     if len(id_) > MAX_IDENTIFIER:
         raise Rejected(path, f"expected at most {MAX_IDENTIFIER} characters, not {len(id_)}")
-    if _NOT_IN_IDENTIFIERS.search(id_):
+    if not (id_.isascii() and id_.isprintable()) and _NOT_IN_IDENTIFIERS.search(id_):
         raise Rejected(path, "expected no control or replacement characters")
     if from_browser and id_ in _PLACEHOLDERS:
         raise Rejected(path, f'"{id_}" stands for no id; leave it out')
@@ -55,8 +55,8 @@ def required_text(value: object, path: str) -> str:
 def status_number(value: object, path: str) -> int | float:
     """A number, also when sent as digits."""
     if type(value) is int or type(value) is float:
-        number_as_text(value, path)
-        return int(value) if value == int(value) else value
+        check_number(value, path)
+        return value
     if type(value) is str and _DIGITS.fullmatch(value.strip()):
         return int(value)
     raise Rejected(path, f"expected a number, not {shown(value)}")
@@ -64,6 +64,8 @@ def status_number(value: object, path: str) -> int | float:
 
 def weight_number(value: object) -> int:
     """How many events it stands for: an integer from 1 to 1,000,000, also when sent as digits; anything else is 1."""
+    if value is None or value == 1:
+        return 1
     if type(value) is str and _DIGITS.fullmatch(value.strip()):
         value = int(value)
     if type(value) is float and value.is_integer():
@@ -71,10 +73,15 @@ def weight_number(value: object) -> int:
     return value if type(value) is int and 1 <= value <= 1_000_000 else 1
 
 
-def number_as_text(value: int | float, path: str) -> str:
-    """The number as text, if JSON carries it exactly."""
+def check_number(value: int | float, path: str) -> None:
+    """Refuse integers that JSON does not carry exactly everywhere."""
     if type(value) is int and not -MAX_INTEGER <= value <= MAX_INTEGER:
         raise Rejected(path, "expected an integer within 2^53; send larger ones as text")
+
+
+def number_as_text(value: int | float, path: str) -> str:
+    """The number as text, if JSON carries it exactly."""
+    check_number(value, path)
     return str(value)
 
 
@@ -95,7 +102,7 @@ def without_nulls(value: Any, path: str) -> Any:
     if kind is list:
         return [without_nulls(inner, f"{path}[{index}]") for index, inner in enumerate(value)]
     if kind is int:
-        number_as_text(value, path)
+        check_number(value, path)
     return value
 
 
