@@ -99,15 +99,22 @@ def _field_errors(path: str, detail: Any) -> Iterator[dict[str, str]]:
     """Django REST framework's nested errors as a flat list of paths and messages."""
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
-            own = "" if name == "non_field_errors" else str(name)
-            yield from _field_errors(".".join(part for part in (path, own) if part), inner)
+            yield from _field_errors(_joined(path, name), inner)
     elif isinstance(detail, list) and any(isinstance(inner, Mapping | list) for inner in detail):
         for index, inner in enumerate(detail):
-            yield from _field_errors(f"{path}[{index}]", inner)
+            yield from _field_errors(_joined(path, index), inner)
     elif isinstance(detail, list):
         yield from ({"path": path, "message": str(message)} for message in detail)
     else:
         yield {"path": path, "message": str(detail)}
+
+
+def _joined(path: str, name: str | int) -> str:
+    if isinstance(name, int):
+        return f"{path}[{name}]"
+    if name == "non_field_errors":
+        return path
+    return f"{path}.{name}" if path else name
 
 
 def _line(error: Mapping[str, str]) -> str:
