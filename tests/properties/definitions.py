@@ -8,12 +8,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.properties.histories import COMPANIES, DURATIONS, TEXTS, USERS, near
+from tests.properties.histories import COMMON, COMPANIES, DURATIONS, TEXTS, USERS, near
 
 Node = dict[str, Any]
 GIVEN_TEXTS = [*(text for text in TEXTS if text), "2026-03-01", "acme.test", "ads", *USERS, *COMPANIES]
 NUMBERS = [0, -0.0, 1, 1.0, 2, 2.5, -3, 400, 1e18, 200, 1000, 0.001]
-SCALARS = st.sampled_from([*GIVEN_TEXTS, *NUMBERS, True, False])
+SCALARS = st.one_of(st.sampled_from(COMMON), st.sampled_from([*GIVEN_TEXTS, *NUMBERS, True, False]))
+NAMES = ["signup", "invite"]
 CALENDARS = ["today", "yesterday", "this_week", "last_week", "this_month", "last_month"]
 TEXT_FIELDS = ["request.verb", "request.uri", "request.route", "request.headers.ACCEPT", "response.headers.x-plan"]
 TEXT_FIELDS += ["action_name", "transaction_id", "tags", "type"]
@@ -37,8 +38,9 @@ def existence(fields: list[str]) -> st.SearchStrategy[Node]:
 
 
 def text_conditions(fields: list[str]) -> st.SearchStrategy[Node]:
-    field, text = st.sampled_from(fields), st.sampled_from(GIVEN_TEXTS)
-    parts = st.one_of(text, st.sampled_from(["P", "ro", "%", "_", "\\", "İ", "I", "\u03c3", "ss", "00"]))
+    field = st.sampled_from(fields)
+    text = st.one_of(st.sampled_from(["pro", "free", "GET", "signup", "u1", "c1"]), st.sampled_from(GIVEN_TEXTS))
+    parts = st.sampled_from([*GIVEN_TEXTS, *("P", "ro", "%", "_", "\\", "İ", "I", "\u03c3", "ss", "00")])
     return st.one_of(
         st.builds(condition, field, st.sampled_from(["is", "is_not"]), one_or_more(text)),
         st.builds(condition, field, st.sampled_from(["contains", "not_contains", "starts_with", "ends_with"]), parts),
@@ -117,6 +119,7 @@ def windows(anchor: datetime) -> st.SearchStrategy[Node]:
         st.builds(lambda text: {"before": text}, fixed(anchor)),
         pair.map(lambda two: {"after": two[0].isoformat(), "before": two[1].isoformat()}),
         st.just({"ever": True}),
+        st.just({"last": "30d"}),
     )
 
 
@@ -136,10 +139,14 @@ def performed(anchor: datetime) -> st.SearchStrategy[Node]:
     events = st.fixed_dictionaries(
         {},
         optional={
-            "type": st.sampled_from(["api_call", "action", "any"]),
-            "action_name": st.lists(st.sampled_from(["signup", "invite"]), min_size=1, max_size=2),
+            "type": st.sampled_from(["api_call", "any", "any", "action"]),
             "where": filters(anchor),
         },
+    )
+    named = events.flatmap(
+        lambda given: st.sampled_from(
+            [given, given, {**given, "action_name": ["signup"]}, {**given, "action_name": NAMES}]
+        )
     )
     bounds = st.one_of(
         st.sampled_from([1, 2, 3, 7, 10**6]).map(lambda n: {"at_least": n}),
@@ -148,7 +155,7 @@ def performed(anchor: datetime) -> st.SearchStrategy[Node]:
     )
     return st.builds(
         lambda events, bounds, window: {"performed": events, **bounds, "within": window},
-        events,
+        named,
         bounds,
         windows(anchor),
     )
@@ -171,7 +178,6 @@ def profile(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
 
 
 @cache
-def definitions(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
+def nodes(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
     """Criteria for customers of the kind."""
-    nodes = trees(st.one_of(profile(kind, anchor), performed(anchor)))
-    return nodes.map(lambda node: {"version": 1, "match": node})
+    return trees(st.one_of(profile(kind, anchor), performed(anchor)))

@@ -10,11 +10,10 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from tests.reference import Received
+from tests.reference_world import Received
 
 USERS = ["u1", "u2", "u3", "u4"]
 COMPANIES = ["c1", "c2", "c3"]
-KEPT_BODIES = ("request.body.order.amount", "response.body.error")
 TICK = timedelta(microseconds=1)
 
 ANCHORS = [
@@ -48,6 +47,8 @@ class History:
     instants: list[datetime]
 
 
+COMMON = ["pro", "Pro", "free", 1, 2, True]
+"Few enough for customers to have the same, and for criteria to ask for it."
 TEXTS = [
     *("pro", "Pro", "PROfessional", "100%", "a_b", "axb", "a\\b", "İSTANBUL", "istanbul", "ΣΑΣ", "σας", "", " ", "400"),
     *("true", "\U0001f600\n", "Straße"),
@@ -58,6 +59,8 @@ TEXTS = [
 def values(anchor: datetime) -> st.SearchStrategy[Any]:
     """What stands in metadata: every type, near misses, and times around the anchor."""
     return st.one_of(
+        st.sampled_from(COMMON),
+        st.sampled_from(COMMON),
         st.sampled_from(TEXTS),
         st.sampled_from([0, -0.0, 1, 1.0, 2.5, -3, 400, 1e18, True, False, None, [], ["pro"], {}, {"tier": "pro"}]),
         times(anchor),
@@ -195,22 +198,26 @@ def receipt(happened: datetime) -> st.SearchStrategy[datetime]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """Up to thirty items; what comes late or twice is among them."""
+    """A dozen items or more; some come late, some twice, some tell of the past."""
     name, naive = draw(st.sampled_from(ANCHORS))
     anchor = naive.replace(tzinfo=UTC)
-    items = draw(st.lists(st.one_of(events(anchor), events(anchor), actions(anchor), statements(anchor)), max_size=25))
-    again = draw(st.lists(st.sampled_from(items), max_size=3)) if items else []
+    happenings = draw(st.lists(st.one_of(events(anchor), events(anchor), actions(anchor)), min_size=8, max_size=30))
     later = draw(st.sampled_from([timedelta(), timedelta(hours=1)]))
-    happenings = [one for one in items if one.what in ("event", "action")]
-    happenings += [Received(one.what, one.item, one.at + later) for one in again if one.what in ("event", "action")]
-    said = [one for one in items if one.what in ("user", "company")]
+    again = draw(st.lists(st.sampled_from(happenings), max_size=3))
+    happenings += [Received(one.what, one.item, one.at + later) for one in again]
     received = sorted(happenings, key=lambda one: one.at)
-    for one in said:  # an import may tell of the past
+    for one in draw(st.lists(statements(anchor), min_size=4, max_size=12)):
         received.insert(draw(st.integers(0, len(received))), one)
     return History(
         zone=ZoneInfo(name),
         anchor=anchor,
         received=received,
         sealed_after=draw(st.frozensets(st.integers(1, 25), max_size=3)),
-        instants=draw(st.lists(near(anchor), min_size=1, max_size=2)),
+        instants=draw(st.lists(instants(anchor), min_size=1, max_size=2)),
     )
+
+
+def instants(anchor: datetime) -> st.SearchStrategy[datetime]:
+    """Mostly when much has been received."""
+    after = [timedelta(), TICK, timedelta(hours=1), timedelta(days=1), timedelta(days=8)]
+    return st.one_of(st.sampled_from([anchor + each for each in after]), near(anchor))
