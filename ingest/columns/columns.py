@@ -23,7 +23,6 @@ from ingest.columns.snapshot import DuckDBSnapshot
 from ingest.models import Customer, Event, SealQueue, Segment
 
 log = logging.getLogger(__name__)
-SEAL, RESHAPE = "seal", "reshape"
 
 
 class DuckDBColumns:
@@ -35,9 +34,9 @@ class DuckDBColumns:
 
     def seal(self, now: datetime) -> Sealed:
         with ExitStack() as reshaping:
-            with locks.held(self._directory, SEAL):
+            with locks.held(self._directory, locks.SEAL):
                 moved = seal_waiting(self.engine, now)
-                mine = reshaping.enter_context(locks.held_if_free(self._directory, RESHAPE))
+                mine = reshaping.enter_context(locks.held_if_free(self._directory, locks.RESHAPE))
                 if mine:
                     self._tidy(now)
             if mine:
@@ -83,7 +82,7 @@ class DuckDBColumns:
                 return listed
 
     def rebuild(self, now: datetime) -> Iterator[tuple[int, int]]:
-        with locks.held(self._directory, RESHAPE):
+        with locks.held(self._directory, locks.RESHAPE):
             yield from rebuild(self.engine, now)
             self._reshape(now)
 

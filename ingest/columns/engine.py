@@ -15,7 +15,7 @@ import duckdb
 from ingest.columns import files
 from ingest.columns.files import Missing
 from ingest.columns.interface import ColumnsDamaged
-from ingest.columns.tables import TABLES, Cursor, make_nothing
+from ingest.columns.tables import Cursor, count_rows, make_nothing
 from ingest.models import Segment
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Engine:
         }
         self._lock = threading.Lock()
         self._instance: Cursor | None = None
-        self._attached: dict[int, Segment] = {}
+        self._attached: dict[int, str] = {}
         self._uses: Counter[int] = Counter()
         self._sound: dict[str, str] = {}
 
@@ -70,10 +70,9 @@ class Engine:
         """The segments as catalogs named by `catalog`. Raises Missing or ColumnsDamaged when one is not as listed."""
         keys = [segment.pk for segment in segments]
         with self._lock:
-            for segment in segments:
-                files.check(self.directory, segment, self._sound)
-            for segment in segments:
-                self._attach(segment)
+            stamps = [files.check(self.directory, segment, self._sound) for segment in segments]
+            for segment, stamp in zip(segments, stamps, strict=True):
+                self._attach(segment, stamp)
             self._uses.update(keys)
         try:
             yield
@@ -83,29 +82,33 @@ class Engine:
             with self._lock:
                 self._uses.subtract(keys)
 
-    def _attach(self, segment: Segment) -> None:
-        if segment.pk in self._attached:
+    def _attach(self, segment: Segment, stamp: str) -> None:
+        """Attach the segment, again if its file was put there anew (a backup was restored)."""
+        if self._attached.get(segment.pk) == stamp:
             return
-        instance, name = self._connect(), catalog(segment)
+        self._detach(segment.pk)
         try:
-            instance.execute(f"ATTACH '{files.path_of(self.directory, segment)}' AS {name} (READ_ONLY)")
-            self._attached[segment.pk] = segment
-            counts = " + ".join(
-                f"(SELECT count(*) FROM {name}.{table})" for table in TABLES[Segment.Kind(segment.kind)]
-            )
-            found = instance.execute(f"SELECT {counts}").fetchall()[0][0]
+            path = files.path_of(self.directory, segment)
+            self._connect().execute(f"ATTACH '{path}' AS {catalog(segment)} (READ_ONLY)")
+            self._attached[segment.pk] = stamp
+            found = count_rows(self._connect(), catalog(segment), segment.kind)
         except duckdb.Error as error:
+            self._detach(segment.pk)
             raise ColumnsDamaged(f"{files.describe(segment)} cannot be opened: {error}") from error
         if found != segment.rows:
+            self._detach(segment.pk)
             raise ColumnsDamaged(f"{files.describe(segment)} has {found} rows, not {segment.rows}")
+
+    def _detach(self, key: int) -> None:
+        if key in self._attached and not self._uses[key]:
+            del self._attached[key]
+            self._connect().execute(f"DETACH s{key}")
 
     def forget(self, listed: Sequence[Segment]) -> None:
         """Detach what is no longer in the list and not in use."""
-        keep = {segment.pk for segment in listed}
         with self._lock:
-            for key in [key for key in self._attached if key not in keep and not self._uses[key]]:
-                segment = self._attached.pop(key)
-                self._connect().execute(f"DETACH {catalog(segment)}")
+            for key in set(self._attached) - {segment.pk for segment in listed}:
+                self._detach(key)
 
     def diagnose(self, error: duckdb.Error, segments: Sequence[Segment]) -> Exception:
         """What a failed query means: ColumnsDamaged when a segment's content has changed, else the error itself."""

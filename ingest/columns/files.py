@@ -49,10 +49,10 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def check(directory: Path, segment: Segment, sound: dict[str, str]) -> None:
-    """Raise Missing or ColumnsDamaged unless the file is as listed.
+def check(directory: Path, segment: Segment, sound: dict[str, str]) -> str:
+    """The stamp of the file. Raises Missing or ColumnsDamaged unless it is as listed.
 
-    Its content is read only if its stamp is neither the one it was written with nor one found `sound` before.
+    Its content is read only if the stamp is neither the one it was written with nor one found `sound` before.
     """
     stat = _stat(directory, segment)
     if stat.st_size != segment.size:
@@ -61,6 +61,7 @@ def check(directory: Path, segment: Segment, sound: dict[str, str]) -> None:
     if stamp not in (segment.stamp, sound.get(segment.file)):
         check_content(directory, segment)
         sound[segment.file] = stamp
+    return stamp
 
 
 def check_content(directory: Path, segment: Segment) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+SEAL, RESHAPE = "seal", "reshape"
+
 
 @contextmanager
 def held(directory: Path, name: str) -> Iterator[None]:

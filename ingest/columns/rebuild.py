@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Count, QuerySet
+from django.db.models import Model, QuerySet
 from pyroaring import BitMap64
 
 from ingest.columns import locks
@@ -35,11 +35,8 @@ _NONE_SEALED = 0
 def rebuild(engine: Engine, now: datetime) -> Iterator[tuple[int, int]]:
     """Yields (rows done, rows in all). The caller holds the lock for reshaping. Raises Overtaken if it did not."""
     with _frozen() as rows:
-        old = [key for (key,) in _select(rows, Segment.objects.filter(state="published").values_list("pk"))]
-        total = sum(
-            _select(rows, model.objects.order_by().values_list(Count("pk")))[0][0]
-            for model in (Customer, CustomerVersion, Event)
-        )
+        old = [key for (key,) in _select(rows, Segment.objects.filter(state=Segment.State.PUBLISHED).values_list("pk"))]
+        total = sum(_count(rows, model) for model in (Customer, CustomerVersion, Event))
         written: list[tuple[str, Written]] = []
         done = 0
         yield done, total
@@ -48,7 +45,7 @@ def rebuild(engine: Engine, now: datetime) -> Iterator[tuple[int, int]]:
                 written.append((kind, write_segment(engine, kind, fill)))
             done += count
             yield min(done, total), total
-    with locks.held(engine.directory, "seal"):
+    with locks.held(engine.directory, locks.SEAL):
         seal_waiting(engine, now)
         _replace_all(old, written, now)
     yield total, total
@@ -70,6 +67,12 @@ def _select(rows: BaseDatabaseWrapper, query: QuerySet[Any, Any]) -> list[tuple[
     with rows.cursor() as cursor:
         cursor.execute(*query.query.sql_with_params())
         return list(cursor.fetchall())
+
+
+def _count(rows: BaseDatabaseWrapper, model: type[Model]) -> int:
+    with rows.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {model._meta.db_table}")
+        return int(cursor.fetchone()[0])
 
 
 def _waiting(rows: BaseDatabaseWrapper, source: str) -> BitMap64:

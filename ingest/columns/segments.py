@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from ingest.columns import files
 from ingest.columns.engine import Engine
-from ingest.columns.tables import TABLES, Cursor, Fill
+from ingest.columns.tables import Fill, count_rows
 from ingest.models import Segment
 
 
@@ -40,7 +41,8 @@ def write_segment(engine: Engine, kind: str, fill: Fill) -> Written:
         cursor.execute(f"ATTACH '{temporary}' AS \"{name}\"")
         try:
             fill(cursor, f'"{name}"')
-            rows, bounds = _measure(cursor, f'"{name}"', Segment.Kind(kind))
+            rows = count_rows(cursor, f'"{name}"', kind)
+            [bounds] = cursor.execute(_BOUNDS[Segment.Kind(kind)].format(f'"{name}"')).fetchall()
             cursor.execute(f'CHECKPOINT "{name}"')
         finally:
             cursor.execute(f'DETACH "{name}"')
@@ -48,7 +50,7 @@ def write_segment(engine: Engine, kind: str, fill: Fill) -> Written:
     return _describe(final, rows, bounds)
 
 
-def _describe(path: Path, rows: int, bounds: list[datetime | None]) -> Written:
+def _describe(path: Path, rows: int, bounds: Sequence[datetime | None]) -> Written:
     stat = path.stat()
     checksum = files.checksum_of(path)
     aware = [bound and bound.replace(tzinfo=UTC) for bound in bounds]
@@ -60,9 +62,3 @@ _BOUNDS = {
     Segment.Kind.CUSTOMERS: "SELECT NULL, NULL, min(first_received), max(received_at) FROM {0}.newest",
     Segment.Kind.SUMMARY: "SELECT NULL, NULL, NULL, NULL",
 }
-
-
-def _measure(cursor: Cursor, name: str, kind: Segment.Kind) -> tuple[int, list[datetime | None]]:
-    counts = " + ".join(f"(SELECT count(*) FROM {name}.{table})" for table in TABLES[kind])
-    rows = cursor.execute(f"SELECT {counts}").fetchall()[0][0]
-    return rows, list(cursor.execute(_BOUNDS[kind].format(name)).fetchall()[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import duckdb
 import pyarrow as pa
@@ -21,8 +22,17 @@ TABLES = {
     Segment.Kind.SUMMARY: ("pairs", "early"),
 }
 """The tables whose rows a segment counts."""
+SORTED = 250_000
+"""Events sorted at once: maps stay in memory while they are sorted, whatever the limit, and 2 million exceed 1 GB."""
 NOTHING = "nothing"
 """A catalog with every table, all empty."""
+
+
+def count_rows(cursor: Cursor, name: str, kind: str) -> int:
+    """The rows of a segment of this kind in the catalog of that name."""
+    counts = (f"(SELECT count(*) FROM {name}.{table})" for table in TABLES[Segment.Kind(kind)])
+    [(rows,)] = cursor.execute(f"SELECT {' + '.join(counts)}").fetchall()
+    return int(rows)
 
 
 def fill_events(source: str) -> Fill:
@@ -31,7 +41,9 @@ def fill_events(source: str) -> Fill:
 
 
 def _fill_events(source: str, cursor: Cursor, name: str) -> None:
-    cursor.execute(f"CREATE TABLE {name}.events AS SELECT * FROM {source} ORDER BY time, id")
+    cursor.execute(f"CREATE TABLE {name}.events AS SELECT * FROM {source} LIMIT 0")
+    for part in _in_parts(source, cursor):
+        cursor.execute(f"INSERT INTO {name}.events SELECT * FROM {source} WHERE {part} ORDER BY time, id")
     # Once everything here is received, whatever is not ahead of the last receipt is visible: that is summed up, and
     # only the few events still ahead of it have to be asked for their time.
     last = f"(SELECT max(received_at) FROM {name}.events)"
@@ -47,6 +59,15 @@ def _fill_events(source: str, cursor: Cursor, name: str) -> None:
             SELECT user_id, company_id, time, received_at
             FROM {name}.events WHERE time > {last} AND coalesce(user_id, company_id) IS NOT NULL"""
     )
+
+
+def _in_parts(source: str, cursor: Cursor) -> list[str]:
+    """Conditions on the time that cut the events into stretches of about SORTED rows, oldest first."""
+    [(rows,)] = cursor.execute(f"SELECT count(*) FROM {source}").fetchall()
+    shares = [number * SORTED / rows for number in range(1, -(-rows // SORTED))]
+    [(found,)] = cursor.execute(f"SELECT quantile_disc(time, {shares}) FROM {source}").fetchall() if shares else [([],)]
+    borders = [f"TIMESTAMP '{border}'" for border in ("-infinity", *found, "infinity")]
+    return [f"time >= {start} AND time < {end}" for start, end in pairwise(borders)]
 
 
 def fill_customers(customers: str, versions: str) -> Fill:
