@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from cohorts.criteria import CriteriaError
@@ -21,13 +20,22 @@ from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipC
 from cohorts.periods import format_period
 from cohorts.refresh import evaluate_now
 from ingest.admin import KIND_COLORS
-from ingest.admin_parts import LongListAdmin, ReadOnlyAdmin, act_on_one, confirm, link, list_link, person
+from ingest.admin_parts import (
+    LongListAdmin,
+    PausableAdmin,
+    ReadOnlyAdmin,
+    act_on_one,
+    confirm,
+    link,
+    list_links,
+    person,
+)
 
 CHANGE_COLORS = {ChangeKind.ADDED: "success", ChangeKind.REMOVED: "warning"}
 
 
 @admin.register(Cohort)
-class CohortAdmin(ModelAdmin):
+class CohortAdmin(PausableAdmin):
     """Cohorts: made and edited as JSON, evaluated, paused."""
 
     form = CohortForm
@@ -50,8 +58,8 @@ class CohortAdmin(ModelAdmin):
         ("Evaluation", {"fields": ["period"]}),
     ]
     readonly_fields = ["words", "state", "member_count", "evaluated_at", "error", "related"]
-    actions = ["evaluate_selected", "pause_selected", "resume_selected"]
-    actions_detail = ["evaluate", "pause", "resume"]
+    actions = ["evaluate_selected", *PausableAdmin.actions]
+    actions_detail = ["evaluate", *PausableAdmin.actions_detail]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Cohort]:
         return super().get_queryset(request).annotate(members=F("membership__count"))
@@ -71,8 +79,8 @@ class CohortAdmin(ModelAdmin):
             messages.info(request, f"At the next evaluation {told} who joins or leaves by this edit.")
 
     @display(description="Kind", ordering="kind", label=KIND_COLORS)
-    def kind_label(self, cohort: Cohort) -> tuple[str, str]:
-        return cohort.kind, cohort.get_kind_display()
+    def kind_label(self, cohort: Cohort) -> str:
+        return cohort.get_kind_display()
 
     @display(description="State", label={"active": "success", "paused": "warning", "failing": "danger"})
     def state(self, cohort: Cohort) -> str:
@@ -102,8 +110,11 @@ class CohortAdmin(ModelAdmin):
     @display(description="More")
     def related(self, cohort: Cohort) -> SafeString:
         own = {"cohort__id__exact": cohort.pk}
-        links = [list_link(Evaluation, "Evaluations", **own), list_link(MembershipChange, "Changes", **own)]
-        return format_html_join(" · ", "{}", [(each,) for each in links])
+        return list_links(
+            ("Evaluations", "cohorts.evaluation", own),
+            ("Changes", "cohorts.membershipchange", own),
+            ("Subscriptions", "notifications.subscription", own),
+        )
 
     @admin.action(description="Evaluate now", permissions=["change"])
     def evaluate_selected(self, request: HttpRequest, queryset: QuerySet[Cohort]) -> None:
@@ -113,16 +124,6 @@ class CohortAdmin(ModelAdmin):
             else:
                 messages.success(request, f"{evaluation.cohort}: {describe_evaluation(evaluation)}")
 
-    @admin.action(description="Pause", permissions=["change"])
-    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Cohort]) -> None:
-        queryset.filter(paused_at=None).update(paused_at=timezone.now())
-        messages.success(request, "Paused: members stay as they are until it is resumed.")
-
-    @admin.action(description="Resume", permissions=["change"])
-    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Cohort]) -> None:
-        queryset.update(paused_at=None)
-        messages.success(request, "Resumed: it is evaluated again when it is due.")
-
     @action(
         description="Evaluate now",
         icon="play_arrow",
@@ -131,24 +132,6 @@ class CohortAdmin(ModelAdmin):
     )
     def evaluate(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         return act_on_one(self, request, object_id, self.evaluate_selected)
-
-    @action(
-        description="Pause",
-        icon="pause",
-        permissions=["change"],
-        dialog=confirm("Pause this cohort?", "Its members stay as they are, and nobody is told anything.", "Pause"),
-    )
-    def pause(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return act_on_one(self, request, object_id, self.pause_selected)
-
-    @action(
-        description="Resume",
-        icon="resume",
-        permissions=["change"],
-        dialog=confirm("Resume this cohort?", "It is evaluated again when it is due.", "Resume"),
-    )
-    def resume(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return act_on_one(self, request, object_id, self.resume_selected)
 
 
 @admin.register(Evaluation)
@@ -188,7 +171,7 @@ class EvaluationAdmin(LongListAdmin):
 
     @display(description="Took", ordering="duration")
     def took(self, evaluation: Evaluation) -> str:
-        return f"{evaluation.duration.total_seconds():.3f} s"
+        return f"{evaluation.duration.total_seconds():.3f}\u00a0s"
 
     @display(description="Error")
     def error_(self, evaluation: Evaluation) -> str:
@@ -212,8 +195,8 @@ class MembershipChangeAdmin(LongListAdmin):
         return link(change.cohort)
 
     @display(description="Change", ordering="change", label=CHANGE_COLORS)
-    def change_label(self, change: MembershipChange) -> tuple[str, str]:
-        return change.change, change.change
+    def change_label(self, change: MembershipChange) -> str:
+        return change.change
 
     @display(description="Customer")
     def customer_link(self, change: MembershipChange) -> str:

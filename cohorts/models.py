@@ -101,6 +101,9 @@ class Baseline(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["cohort", "version"], name="baseline_version")]
 
+    def __str__(self) -> str:
+        return f"Baseline {self.version}"
+
 
 class Evaluation(models.Model):
     """One run of one cohort at one instant."""
@@ -118,6 +121,9 @@ class Evaluation(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["cohort", "-as_of"], name="evaluation_of_cohort")]
+
+    def __str__(self) -> str:
+        return f"Evaluation {self.pk}"
 
 
 class MembershipChange(models.Model):
@@ -142,3 +148,6 @@ class MembershipChange(models.Model):
             models.Index(fields=["cohort", "version", "id"], name="change_feed"),
             models.Index(fields=["customer", "cohort", "-id"], name="change_of_customer"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.change} on {self.changed_at:%Y-%m-%d at %H:%M}"

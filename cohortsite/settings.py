@@ -231,6 +231,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
+FORMAT_MODULE_PATH = ["cohortsite.formats"]  # unambiguous dates; Django's English ones are American
 STATIC_URL = "static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(DATA_DIR / "static"))
 WHITENOISE_USE_FINDERS = True
@@ -241,6 +242,8 @@ UNFOLD = {
     "SITE_SYMBOL": "groups",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SITE_SUBHEADER": "Times are UTC",
+    "DASHBOARD_CALLBACK": "cohortsite.admin_dashboard.dashboard",
     "SIDEBAR": {"show_search": True, "navigation": "cohortsite.admin_sidebar.navigation"},
     # Our pages and the admin take their colours from the same file.
     "STYLES": [lambda request: static("cohortsite/tokens.css")],

@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from ingest.admin_parts import LongListAdmin, ReadOnlyAdmin, act_on_one, confirm, link, list_link, person
+from ingest.admin_parts import LongListAdmin, ReadOnlyAdmin, act_on_one, confirm, link, list_links, person
 from ingest.keys import make_key, revoke_key
 from ingest.models import (
     ApiKey,
@@ -31,7 +31,8 @@ from ingest.models import (
     Segment,
 )
 
-KIND_COLORS = {CustomerKind.USER: "info", CustomerKind.COMPANY: "primary"}
+KIND_COLORS = {CustomerKind.USER.label: "info", CustomerKind.COMPANY.label: "primary"}
+TYPE_COLORS = {EventType.API_CALL.label: "info", EventType.ACTION.label: "success"}
 
 
 @admin.register(Customer)
@@ -65,8 +66,8 @@ class CustomerAdmin(LongListAdmin):
         return queryset.filter(Q(external_id__startswith=search_term) | email), False
 
     @display(description="Kind", ordering="kind", label=KIND_COLORS)
-    def kind_label(self, customer: Customer) -> tuple[str, str]:
-        return customer.kind, customer.get_kind_display()
+    def kind_label(self, customer: Customer) -> str:
+        return customer.get_kind_display()
 
     @display(description="Company")
     def company_link(self, customer: Customer) -> str:
@@ -74,7 +75,12 @@ class CustomerAdmin(LongListAdmin):
 
     @display(description="History")
     def history(self, customer: Customer) -> str:
-        return format_html("{}", list_link(CustomerVersion, "What was said of it", customer__id__exact=customer.pk))
+        own = {"customer__id__exact": customer.pk}
+        return list_links(
+            ("What was said of it", "ingest.customerversion", own),
+            ("Its events", "ingest.event", {"q": customer.external_id}),
+            ("Cohorts joined and left", "cohorts.membershipchange", own),
+        )
 
 
 @admin.register(CustomerVersion)
@@ -117,9 +123,11 @@ class EventAdmin(LongListAdmin):
         customers = list(Customer.objects.filter(external_id=search_term).values_list("pk", flat=True))
         return queryset.filter(Q(user__in=customers) | Q(company__in=customers)), False
 
-    @display(description="Type", ordering="type", label={EventType.API_CALL: "info", EventType.ACTION: "success"})
-    def type_label(self, event: Event) -> tuple[str, str]:
-        return event.type, event.get_type_display()
+    @display(
+        description="Type", ordering="type", label={EventType.API_CALL.label: "info", EventType.ACTION.label: "success"}
+    )
+    def type_label(self, event: Event) -> str:
+        return event.get_type_display()
 
     @display(description="What")
     def what(self, event: Event) -> str:
@@ -169,8 +177,8 @@ class SegmentAdmin(ReadOnlyAdmin):
             Segment.State.REPLACED: "default",
         },
     )
-    def state_label(self, segment: Segment) -> tuple[str, str]:
-        return segment.state, segment.state
+    def state_label(self, segment: Segment) -> str:
+        return segment.state
 
     @display(description="Size", ordering="size")
     def size_(self, segment: Segment) -> str:

@@ -73,6 +73,9 @@ class CustomerVersion(models.Model):
     class Meta:
         indexes = [models.Index(fields=["customer", "received_at", "id"], name="version_of_customer")]
 
+    def __str__(self) -> str:
+        return f"Version {self.pk}"
+
 
 class EventType(models.TextChoices):
     API_CALL = "api_call", "API call"
@@ -165,6 +168,9 @@ class Segment(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["state", "kind"], name="segment_state")]
+
+    def __str__(self) -> str:
+        return self.file or f"Segment {self.pk}"
 
 
 class Erasure(models.Model):

@@ -10,27 +10,26 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from cohorts.periods import format_period
-from ingest.admin_parts import act_on_one, confirm, link, list_link, person
+from ingest.admin_parts import PausableAdmin, act_on_one, confirm, link, list_links, person
 from notifications import admin_log
 from notifications.admin_forms import ChannelForm, SubscriptionForm, channel_form
 from notifications.batching import subscribe
 from notifications.channels import CHANNELS
 from notifications.channels.base import ChannelKind
 from notifications.delivery import send_test
-from notifications.models import Batch, Channel, Delivery, Settlement, Subscription
+from notifications.models import Channel, Subscription
 
 __all__ = ["ChannelAdmin", "SubscriptionAdmin", "admin_log"]
 
 
 @admin.register(Channel)
-class ChannelAdmin(ModelAdmin):
+class ChannelAdmin(PausableAdmin):
     """Places to notify: each kind has its own form, the same that the API uses."""
 
     list_display = ["name", "kind", "where", "state", "last_success_at", "last_error_", "subscription_count"]
@@ -38,8 +37,8 @@ class ChannelAdmin(ModelAdmin):
     search_fields = ["name", "=id"]
     ordering = ["name"]
     readonly_fields = ["kind_", "state", "last_success_at", "failing_since", "last_error", "related"]
-    actions = ["test_selected", "pause_selected", "resume_selected"]
-    actions_detail = ["test", "pause", "resume"]
+    actions = ["test_selected", *PausableAdmin.actions]
+    actions_detail = ["test", *PausableAdmin.actions_detail]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
         return super().get_queryset(request).annotate(subscribed=Count("subscriptions"))
@@ -49,7 +48,7 @@ class ChannelAdmin(ModelAdmin):
     ) -> HttpResponse:
         if request.GET.get("kind") in CHANNELS or not self.has_add_permission(request):
             return super().add_view(request, form_url, extra_context)
-        context = {**self.admin_site.each_context(request), "title": "Add channel", "kinds": CHANNELS.values()}
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "kinds": CHANNELS.values()}
         return TemplateResponse(request, "admin/notifications/channel/choose_kind.html", context)
 
     def get_form(
@@ -107,8 +106,9 @@ class ChannelAdmin(ModelAdmin):
     @display(description="More")
     def related(self, channel: Channel) -> SafeString:
         own = {"channel__id__exact": channel.pk}
-        links = [list_link(Subscription, "Subscriptions", **own), list_link(Delivery, "Deliveries", **own)]
-        return format_html_join(" · ", "{}", [(each,) for each in links])
+        return list_links(
+            ("Subscriptions", "notifications.subscription", own), ("Deliveries", "notifications.delivery", own)
+        )
 
     @admin.action(description="Send a test", permissions=["change"])
     def test_selected(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
@@ -119,16 +119,6 @@ class ChannelAdmin(ModelAdmin):
             else:
                 messages.error(request, f"{channel}: the test failed: {outcome.error}")
 
-    @admin.action(description="Pause", permissions=["change"])
-    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
-        queryset.filter(paused_at=None).update(paused_at=timezone.now())
-        messages.success(request, "Paused: what is to be told waits until it is resumed.")
-
-    @admin.action(description="Resume", permissions=["change"])
-    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
-        queryset.update(paused_at=None)
-        messages.success(request, "Resumed: what waited is told in the next cycle.")
-
     @action(
         description="Send a test",
         icon="send",
@@ -138,24 +128,6 @@ class ChannelAdmin(ModelAdmin):
     def test(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         return act_on_one(self, request, object_id, self.test_selected)
 
-    @action(
-        description="Pause",
-        icon="pause",
-        permissions=["change"],
-        dialog=confirm("Pause this channel?", "Nothing is sent to it until it is resumed; changes are kept.", "Pause"),
-    )
-    def pause(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return act_on_one(self, request, object_id, self.pause_selected)
-
-    @action(
-        description="Resume",
-        icon="resume",
-        permissions=["change"],
-        dialog=confirm("Resume this channel?", "What waited is told in the next cycle.", "Resume"),
-    )
-    def resume(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return act_on_one(self, request, object_id, self.resume_selected)
-
 
 def _kind(request: HttpRequest, channel: Channel | None) -> ChannelKind:
     """The channel's kind, or for a new one the kind that the address names."""
@@ -163,7 +135,7 @@ def _kind(request: HttpRequest, channel: Channel | None) -> ChannelKind:
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(ModelAdmin):
+class SubscriptionAdmin(PausableAdmin):
     """Which changes of which cohort are told where."""
 
     form = SubscriptionForm
@@ -180,8 +152,6 @@ class SubscriptionAdmin(ModelAdmin):
     ]
     add_fieldsets = fieldsets[:2]
     readonly_fields = ["state", "sequence", "settled_at", "related"]
-    actions = ["pause_selected", "resume_selected"]
-    actions_detail = ["pause", "resume"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
         return super().get_queryset(request).select_related("cohort", "channel")
@@ -216,33 +186,4 @@ class SubscriptionAdmin(ModelAdmin):
     @display(description="More")
     def related(self, subscription: Subscription) -> SafeString:
         own = {"subscription__id__exact": subscription.pk}
-        links = [list_link(Batch, "Batches", **own), list_link(Settlement, "Settled changes", **own)]
-        return format_html_join(" · ", "{}", [(each,) for each in links])
-
-    @admin.action(description="Pause", permissions=["change"])
-    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
-        queryset.filter(paused_at=None).update(paused_at=timezone.now())
-        messages.success(request, "Paused: changes are kept and told after it is resumed.")
-
-    @admin.action(description="Resume", permissions=["change"])
-    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
-        queryset.update(paused_at=None)
-        messages.success(request, "Resumed: what changed meanwhile is told in the next batch.")
-
-    @action(
-        description="Pause",
-        icon="pause",
-        permissions=["change"],
-        dialog=confirm("Pause this subscription?", "Changes are kept and told after it is resumed.", "Pause"),
-    )
-    def pause(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return act_on_one(self, request, object_id, self.pause_selected)
-
-    @action(
-        description="Resume",
-        icon="resume",
-        permissions=["change"],
-        dialog=confirm("Resume this subscription?", "What changed meanwhile is told in the next batch.", "Resume"),
-    )
-    def resume(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return act_on_one(self, request, object_id, self.resume_selected)
+        return list_links(("Batches", "notifications.batch", own), ("Settled changes", "notifications.settlement", own))

@@ -15,11 +15,15 @@ from unfold.decorators import display
 from ingest.admin_parts import LongListAdmin, ReadOnlyInline, link
 from notifications.models import Attempt, Batch, Delivery, Settlement
 
-STATE_COLORS = {Delivery.State.PENDING: "info", Delivery.State.DELIVERED: "success", Delivery.State.DEAD: "danger"}
+STATE_COLORS = {
+    Delivery.State.PENDING.label: "info",
+    Delivery.State.DELIVERED.label: "success",
+    Delivery.State.DEAD.label: "danger",
+}
 OUTCOME_COLORS = {
-    Settlement.Outcome.TOLD: "success",
-    Settlement.Outcome.CANCELLED: "default",
-    Settlement.Outcome.UNWANTED: "default",
+    Settlement.Outcome.TOLD.label: "success",
+    Settlement.Outcome.CANCELLED.label: "default",
+    Settlement.Outcome.UNWANTED.label: "default",
 }
 
 
@@ -40,14 +44,14 @@ class DeliveryInline(ReadOnlyInline):
     """The deliveries of a batch."""
 
     model = Delivery
-    fields = ["link", "recipient", "part", "state", "attempt_count", "last_error", "delivered_at"]
+    fields = ["link", "channel", "recipient", "part", "state", "attempt_count", "last_error", "delivered_at"]
     readonly_fields = fields
     ordering = ["part", "recipient"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         return super().get_queryset(request).select_related("channel").defer("content", "channel__config")
 
-    @display(description="Channel")
+    @display(description="Delivery")
     def link(self, delivery: Delivery) -> str:
         return link(delivery)
 
@@ -97,8 +101,8 @@ class SettlementAdmin(LongListAdmin):
         return link(settlement.change)
 
     @display(description="Outcome", ordering="outcome", label=OUTCOME_COLORS)
-    def outcome_(self, settlement: Settlement) -> tuple[str, str]:
-        return settlement.outcome, settlement.get_outcome_display()
+    def outcome_(self, settlement: Settlement) -> str:
+        return settlement.get_outcome_display()
 
     @display(description="Batch")
     def batch_link(self, settlement: Settlement) -> str:
@@ -164,8 +168,8 @@ class DeliveryAdmin(LongListAdmin):
         return f"{delivery.part} of {delivery.parts}"
 
     @display(description="State", ordering="state", label=STATE_COLORS)
-    def state_label(self, delivery: Delivery) -> tuple[str, str]:
-        return delivery.state, delivery.get_state_display()
+    def state_label(self, delivery: Delivery) -> str:
+        return delivery.get_state_display()
 
     @display(description="Last error")
     def reason(self, delivery: Delivery) -> str:
@@ -206,4 +210,4 @@ class AttemptAdmin(LongListAdmin):
 
 def took(attempt: Attempt) -> str:
     """Seconds as text; an attempt that was cut off has no end."""
-    return "cut off" if attempt.duration is None else f"{attempt.duration.total_seconds():.3f} s"
+    return "cut off" if attempt.duration is None else f"{attempt.duration.total_seconds():.3f}\u00a0s"

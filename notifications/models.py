@@ -121,6 +121,9 @@ class Batch(models.Model):
         verbose_name_plural = "batches"
         constraints = [models.UniqueConstraint(fields=["subscription", "sequence"], name="batch_sequence")]
 
+    def __str__(self) -> str:
+        return f"Batch {self.sequence}"
+
 
 class Settlement(models.Model):
     """What one subscription did with one change: each change has exactly one row for each subscription."""
@@ -190,6 +193,9 @@ class Delivery(models.Model):
             models.Index(fields=["channel"], condition=Q(leased_by__isnull=False), name="delivery_on_its_way"),
         ]
 
+    def __str__(self) -> str:
+        return f"Delivery {str(self.pk)[:8]}"
+
 
 class Attempt(models.Model):
     """One try of a delivery, also when it was cut off (then without an end)."""
@@ -207,3 +213,6 @@ class Attempt(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_number")]
+
+    def __str__(self) -> str:
+        return f"Attempt {self.number}"

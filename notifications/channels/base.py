@@ -101,6 +101,8 @@ class ChannelKind(ABC):
 
     kind: ClassVar[str]
     label: ClassVar[str]
+    about: ClassVar[str]
+    "A sentence for whoever chooses between the kinds."
     form: ClassVar[type[ConfigForm]]
     limits: ClassVar[Limits]
 

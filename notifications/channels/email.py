@@ -74,6 +74,7 @@ class Email(ChannelKind):
 
     kind = "email"
     label = "Email"
+    about = "A message with the first customers, to each of the addresses."
     form = EmailForm
     limits = Limits(customers=50)
 

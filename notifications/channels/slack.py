@@ -122,6 +122,7 @@ class Slack(ChannelKind):
 
     kind = "slack"
     label = "Slack"
+    about = "A message with the first customers, in a channel of your workspace."
     form = SlackForm
     limits = Limits(customers=10)
 

@@ -47,6 +47,7 @@ class Webhook(ChannelKind):
 
     kind = "webhook"
     label = "Webhook"
+    about = "Everything as signed JSON, posted to an address of your software."
     form = WebhookForm
     limits = Limits(customers=1000, size=256_000, parts=True)
 

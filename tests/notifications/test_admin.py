@@ -124,7 +124,7 @@ def test_the_list_shows_the_last_error_and_the_last_success(boss):
     page = boss.get(CHANNELS).content.decode()
 
     assert "answered 500, expected 2xx" in page
-    assert "March 2, 2026" in page
+    assert "2026-03-02 12:00:00" in page
 
 
 def test_the_answer_to_a_test_is_a_message(boss, receiver):
