@@ -112,7 +112,7 @@ class World:
     def _read_event(self, one: Received, item: dict[str, Any], seen: set[str]) -> None:
         nameless = "transaction_id" not in item
         key = repr((one.what, canonical(item))) if nameless else f"id {item['transaction_id']}"
-        if key in seen and not (nameless and "time" not in item["request"]):
+        if key in seen and not (nameless and "time" not in item.get("request", {})):
             return  # 7: the first received wins; events and actions share the ids
         seen.add(key)
         event = read_event(one, item, self.kept_bodies)
