@@ -13,7 +13,6 @@ from tests.factories import (
     make_api_key,
     make_attempt,
     make_batch,
-    make_change,
     make_channel,
     make_cohort,
     make_customer,
@@ -48,7 +47,9 @@ def test_a_webhook_is_created_and_its_secret_told_once(api):
     assert created.status_code == 201
     secret = created.json()["secret"]
     assert secret.startswith("whsec_")
-    assert created.json().items() >= {"kind": "webhook", "name": "Hook", "config": {"url": URL}, "paused": False}.items()
+    assert (
+        created.json().items() >= {"kind": "webhook", "name": "Hook", "config": {"url": URL}, "paused": False}.items()
+    )
     read = api.get(f"/api/channels/{created.json()['id']}/")
     assert secret not in read.content.decode()
     assert "secret" not in read.json()
@@ -209,7 +210,9 @@ def test_a_subscription_that_tells_nothing_is_refused(api):
     nothing = {"send_on_addition": False, "send_on_removal": False}
 
     created = api.post("/api/subscriptions/", {"cohort": make_cohort().pk, "channel": make_channel().pk, **nothing})
-    edited = api.patch(f"/api/subscriptions/{make_subscription(send_on_removal=False).pk}/", {"send_on_addition": False})
+    edited = api.patch(
+        f"/api/subscriptions/{make_subscription(send_on_removal=False).pk}/", {"send_on_addition": False}
+    )
 
     assert (created.status_code, edited.status_code) == (400, 400)
 
