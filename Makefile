@@ -5,6 +5,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+EXAMPLES ?= 1000
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint types format properties bench screenshots clean
 
@@ -36,11 +37,11 @@ format: $(INSTALLED)  ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 
 properties: $(INSTALLED)  ## Compare the engine with the reference evaluator on many more histories
-	$(BIN)/python -m pytest tests/properties -q --hypothesis-profile=thorough
+	PROPERTY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/properties -q
 
 bench: $(INSTALLED)  ## Measure import and cycles against ClickHouse and DuckDB (takes a while)
 	@.ci/install --group bench
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 screenshots: $(INSTALLED)  ## Take a picture of every page, light and dark, wide and narrow, into screenshots/
 	$(BIN)/python -m tests.e2e.take_screenshots

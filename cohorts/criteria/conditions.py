@@ -63,15 +63,16 @@ class Condition:
 
     @property
     def subject(self) -> str:
-        """The field in words: `metadata.plan`, `first seen`."""
-        *owner, last = self.name.rsplit(".", 1) if self.name.startswith("company.") else [self.name]
-        return " ".join([*owner, SEEN[last]]) if last in SEEN else self.name
+        """The field in words: `metadata.plan`, `first seen`, `company last seen`."""
+        last = self.name.removeprefix("company.")
+        owner = "" if last == self.name else "company "
+        return f"{owner}{SEEN[last]}" if last in SEEN else self.name
 
     @property
     def predicate(self) -> str:
         """The check in words: `is pro`, `is not set`, `today` (after `first seen`)."""
         words = self.check.words(self.negative)
-        drops_verb = self.subject != self.name and not isinstance(self.check, Exists)
+        drops_verb = self.name.removeprefix("company.") in SEEN and not isinstance(self.check, Exists)
         return words.removeprefix("is ") if drops_verb else words
 
     def words(self) -> str:

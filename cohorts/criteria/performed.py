@@ -19,6 +19,7 @@ from cohorts.criteria.windows import Window, event_span, parse_window, without
 from cohorts.criteria.wording import cut, say_times
 from cohorts.enums import Reason
 from ingest.columns.interface import Span
+from ingest.models import CustomerKind
 
 KEYS = ("performed", "at_least", "at_most", "within")
 LONGEST_EVENTS = 200
@@ -109,8 +110,10 @@ class Performed(Leaf):
         if not rest:
             return {}
         aged = self._aged(view, rest, seen_then, since)
-        said = (rest - aged) & snapshot.changed_profiles(view.kind, since)
-        return {**dict.fromkeys(aged, Reason.TIME), **dict.fromkeys(said, Reason.PROFILE)}
+        said = snapshot.changed_profiles(view.kind, since)
+        if view.kind == CustomerKind.COMPANY:  # without an event of its own: a user came or left, with all its events
+            said |= rest - snapshot.ids(snapshot.new_activity(view.kind, since))
+        return {**dict.fromkeys(aged, Reason.TIME), **dict.fromkeys((rest - aged) & said, Reason.PROFILE)}
 
     def _aged(self, view: View, ids: BitMap, seen_then: dict[int, int], since: datetime) -> BitMap:
         """Those of the customers for whom the same events gave another answer with the clock at `since`."""

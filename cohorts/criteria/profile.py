@@ -99,7 +99,8 @@ class Profile(Leaf):
                 return Reason.PROFILE
             if id_ not in erased and row.get("aged"):
                 return Reason.TIME
-            return Reason.PROFILE if id_ in said else Reason.BEHAVIOR
+            moved = self._is_activity and self.owner == CustomerKind.COMPANY and id_ not in arrived
+            return Reason.PROFILE if moved or id_ in said else Reason.BEHAVIOR
 
         return {id_: reason(id_) for id_ in ids}
 

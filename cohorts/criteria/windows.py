@@ -29,9 +29,9 @@ class Clock:
     def local(self, instant: datetime) -> str:
         """The instant as people in the cohort's time zone read it, to the minute."""
         try:
-            return f"{instant.astimezone(self.time_zone):%Y-%m-%d %H:%M}"
+            return _minute(instant.astimezone(self.time_zone))
         except OverflowError:  # the calendar ends between the two zones
-            return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            return f"{_minute(instant.astimezone(UTC))} UTC"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Rolling:
 
     @property
     def words(self) -> str:
-        return f"in the last {self.last.words}"
+        return f"in the last {self.last.words.removeprefix('1 ')}"
 
     def period(self, clock: Clock) -> Span:
         return Span(clock.at - self.last.length + TICK, clock.at + TICK)
@@ -173,3 +173,7 @@ def without(span: Span, other: Span) -> list[Span]:
     if span.end > other.end:
         parts.append(Span(other.end if span.start is None else max(span.start, other.end), span.end))
     return [part for part in parts if part.start is None or part.start < part.end]
+
+
+def _minute(instant: datetime) -> str:
+    return instant.replace(tzinfo=None).isoformat(" ", "minutes")

@@ -26,6 +26,7 @@ ANCHORS = [
     ("Australia/Lord_Howe", datetime(2025, 10, 4, 13, 30)),  # local midnight before half an hour is missing
     ("Asia/Kathmandu", datetime(2026, 3, 1, 18, 15)),  # local midnight
     ("Europe/Berlin", datetime(2026, 3, 29, 1)),  # an hour is missing
+    ("America/Toronto", datetime(1919, 3, 31, 4, 30)),  # midnight lies inside a missing hour
     ("Pacific/Apia", datetime(2011, 12, 30, 10)),  # a day is missing
 ]
 DURATIONS = ["1s", "30m", "1h", "23h", "24h", "1d", "25h", "7d", "1w", "30d"]

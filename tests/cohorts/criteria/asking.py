@@ -1,0 +1,86 @@
+"""Questions to the criteria over items as the collector takes them: who matches, and why an answer changed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pyroaring import BitMap
+
+from cohorts.criteria import Clock, Leaf, Matched, View, parse
+from ingest.columns import Snapshot, open_columns
+from ingest.models import Customer, CustomerKind
+from ingest.parse import PARSERS
+from ingest.record import record
+from tests.factories import NOON
+
+QUARTER = timedelta(minutes=15)
+BEFORE = NOON - QUARTER
+
+
+def call(
+    user: str | None = None, at: datetime = NOON, *, received: datetime | None = None, status: int = 200, **item
+) -> None:
+    """An API call; received when it happened unless told otherwise."""
+    request = {"time": at.isoformat(), "verb": "GET", "uri": "/items"}
+    response = {"time": at.isoformat(), "status": status}
+    receive("event", {"request": request, "response": response, "user_id": user, **item}, received or at)
+
+
+def say(user: str, at: datetime = BEFORE, company: str | None = None, **metadata: Any) -> None:
+    """A user's profile."""
+    receive("user", {"user_id": user, "company_id": company, "metadata": metadata}, at)
+
+
+def say_of_company(company: str, at: datetime = BEFORE, **metadata: Any) -> None:
+    receive("company", {"company_id": company, "metadata": metadata}, at)
+
+
+def receive(what: str, item: dict[str, Any], at: datetime) -> None:
+    record([PARSERS[what](item, at)])
+
+
+def leaf_of(node: dict[str, Any], kind: str = "user") -> Leaf:
+    [leaf] = parse({"version": 1, "match": node}, CustomerKind(kind)).leaves.values()
+    return leaf
+
+
+def matched(leaf: Leaf, snapshot: Snapshot, kind: str, zone: str) -> Matched:
+    return leaf.evaluate(View(snapshot, CustomerKind(kind), Clock(snapshot.at, ZoneInfo(zone), 1)))
+
+
+def who(node: dict[str, Any], at: datetime = NOON, *, kind: str = "user", zone: str = "UTC") -> set[str]:
+    """The ids of the customers that match a leaf."""
+    open_columns().seal(at)
+    with open_columns().snapshot(at) as snapshot:
+        return names(matched(leaf_of(node, kind), snapshot, kind, zone).members)
+
+
+def why(
+    node: dict[str, Any],
+    *,
+    then: set[str] | None = None,
+    kind: str = "user",
+    zone: str = "UTC",
+    since: datetime = BEFORE,
+) -> dict[str, tuple[str, str]]:
+    """Id -> (sentence, reason) of the customers whose answer is another at noon than it was a quarter before.
+
+    `then`: who matched then, if it was asked before some of the items came.
+    """
+    before = who(node, since, kind=kind, zone=zone) if then is None else then
+    with open_columns().snapshot(NOON) as snapshot:
+        answer = matched(leaf_of(node, kind), snapshot, kind, zone)
+        turned = BitMap(
+            Customer.objects.filter(kind=kind, external_id__in=before ^ names(answer.members)).values_list(
+                "pk", flat=True
+            )
+        )
+        found = answer.evidence(turned, since)
+    external = dict(Customer.objects.values_list("pk", "external_id"))
+    return {external[id_]: (evidence.sentence, str(evidence.reason)) for id_, evidence in found.items()}
+
+
+def names(ids: BitMap) -> set[str]:
+    return set(Customer.objects.filter(pk__in=list(ids)).values_list("external_id", flat=True))
