@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ from ingest.fields import CUSTOMER_ACTIVITY, UnknownField, customer_field
 from ingest.models import Customer, CustomerKind
 from notifications.message import Entry, encode, instant
 
-CHUNK = 5_000
+CHUNK = 10_000
 """Customers read at once."""
 LARGEST_ENTRY = 64_000
 """Bytes of one customer; of a larger one only the id is sent."""
@@ -29,6 +30,19 @@ MOST_SENTENCES, LONGEST_SENTENCE = 20, 500
 
 ALREADY_IN = "Already in the cohort when the subscription began"
 
+KEYS = (
+    "company_id",
+    "email",
+    "company_domain",
+    "name",
+    "created",
+    "first_seen_time",
+    "last_seen_time",
+    "campaign",
+    "metadata",
+    "url",
+)
+"""What may be asked for, in the order in which it is sent."""
 WHOLE = ("campaign", "metadata")
 """Objects of a profile that may be sent whole or by their paths (`metadata.plan`)."""
 
@@ -115,25 +129,30 @@ def write_entry(kind: CustomerKind, fields: Sequence[str], facts: Facts, moved: 
         or [Reason(moved.reason).label],
     }
     known = {f"{kind}_id": facts.external_id}
-    body = encode({**known, **_chosen(kind, fields, facts, url), **why})
+    chosen = {key: _value(key, fields, facts, url) for key in _keys(kind, tuple(fields))}
+    body = encode({**known, **chosen, **why})
     if len(body.encode()) > LARGEST_ENTRY:
         body = encode({**known, "too_large": True, **why})
     return Entry(change=str(moved.change), url=url, body=body)
 
 
-def _chosen(kind: CustomerKind, fields: Sequence[str], facts: Facts, url: str) -> dict[str, Any]:
-    metadata = facts.profile.get("metadata") or {}
-    values: dict[str, Any] = {
-        "company_id": facts.company_id,
-        "email": _text(metadata.get("email")),
-        "company_domain": _text(facts.profile.get("company_domain")),
-        "name": _text(metadata.get("name")),
-        **{name: _instant(facts.activity.get(name)) for name in sorted(CUSTOMER_ACTIVITY)},
-        **{name: _part(facts.profile.get(name) or {}, name, fields) for name in WHOLE},
-        "url": url,
-    }
+@cache
+def _keys(kind: CustomerKind, fields: tuple[str, ...]) -> list[str]:
+    """The keys of an entry that the fields ask for, in their order."""
     asked = {name.partition(".")[0] for name in fields} - {f"{kind}_id"}
-    return {name: value for name, value in values.items() if name in asked}
+    return [key for key in KEYS if key in asked]
+
+
+def _value(key: str, fields: Sequence[str], facts: Facts, url: str) -> Any:
+    if key == "url":
+        return url
+    if key == "company_id":
+        return facts.company_id
+    if key in CUSTOMER_ACTIVITY:
+        return _instant(facts.activity.get(key))
+    if key in WHOLE:
+        return _part(facts.profile.get(key) or {}, key, fields)
+    return _text(facts.profile.get(key) if key == "company_domain" else (facts.profile.get("metadata") or {}).get(key))
 
 
 def _text(value: object) -> str | None:

@@ -17,6 +17,7 @@ from typing import Any
 TYPE = "cohort.membership_changed"
 VERSION = 1
 
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: `dumps` makes one a call
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # controls, halves of characters, line and paragraph separators
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # turn text around for a reader
 
@@ -138,8 +139,7 @@ class Message:
 
 def encode(value: object) -> str:
     """Compact JSON text that is always encodable as UTF-8: half a surrogate pair becomes `?`."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace").decode()
+    return _compact(value).encode("utf-8", "replace").decode()
 
 
 def instant(moment: datetime) -> str:
