@@ -17,6 +17,7 @@ from cohortsite.pipeline import UnitKind, due_units, run_cycle, run_unit
 from ingest.models import Event, Scope
 from notifications.batching import subscribe
 from notifications.models import Attempt, Batch, Delivery, Settlement
+from tests.clients.senders import call_app, moesifdjango_app, wait_until
 from tests.factories import make_api_key, make_channel, make_cohort, make_event, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,6 +111,21 @@ def test_a_first_call_that_fails_is_told_by_webhook_slack_and_email(api, cohort,
     assert "Ann" in mail.message.get_body(("plain",)).get_content()
     [message] = slack.requests
     assert "Ann" in message.body.decode()
+
+
+def test_calls_that_a_django_application_reports_are_told(cohort, now, live_server, receiver):
+    run_cycle(now)
+    subscribe(cohort, make_channel(config={"url": receiver.url, "secret": SECRET}), now=now)
+    with moesifdjango_app(live_server.url, make_api_key(Scope.COLLECTOR)) as app:
+        assert call_app(app, "/items/42", user_id="u-1", company_id="acme") == 200
+        assert call_app(app, "/bad", user_id="u-2", company_id="acme") == 400
+        assert call_app(app, "/broken", user_id="u-3", company_id="acme") == 500
+        wait_until(lambda: Event.objects.count() == 3)
+    run_cycle(now + MINUTES)
+    [request] = receiver.requests
+    [added] = request.verified(SECRET)["added"]
+    assert (added["user_id"], added["reason"]) == ("u-2", "behavior")
+    assert "API Call where response.status is 400: 1 time today (at least 1)" in added["because"]
 
 
 def test_a_second_cycle_at_the_same_instant_changes_nothing(cohort, now, receiver):
