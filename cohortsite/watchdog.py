@@ -33,6 +33,8 @@ LOOK_EVERY = 1.0
 """Seconds between two looks."""
 STARTING = timedelta(seconds=60)
 """What a new cluster may take in addition, until its first sign."""
+ASK_AGAIN = 10.0
+"""Seconds after which a cluster that was asked to end is asked again."""
 MOST_WAITING = 50
 """More queued tasks than this were not acknowledged: `schedules.enqueue` holds back long before."""
 MOST_RESTARTS, RESTARTS_WITHIN = 5, 600.0
@@ -72,7 +74,7 @@ class Watchdog:
         while not fault and not self.asked_to_stop.wait(LOOK_EVERY):
             fault = "the cluster ended by itself" if cluster.has_ended else self._fault(started_at)
         if fault:
-            cluster.stop(patience=min(10.0, self.stale_after.total_seconds()))
+            cluster.stop(patience=min(10.0, self.stale_after.total_seconds() / 4))  # what is frozen will not end
         else:
             cluster.stop(patience=settings.Q_CLUSTER["timeout"] + 30.0)
         return fault
@@ -117,10 +119,12 @@ class Cluster:
 
         SIGTERM goes to the parent only: its children would drop their work at once, and the parent would hang.
         """
-        self.parent.terminate()
-        try:
-            self.parent.wait(patience)
-        except subprocess.TimeoutExpired:
+        give_up_at = time.monotonic() + patience
+        while not self.has_ended and time.monotonic() < give_up_at:
+            self.parent.terminate()  # more than once: one that comes while the cluster is starting gets lost in it
+            with suppress(subprocess.TimeoutExpired):
+                self.parent.wait(min(ASK_AGAIN, patience))
+        if not self.has_ended:
             logger.warning("The cluster did not end within %d s and is killed", patience)
         with suppress(ProcessLookupError):
             os.killpg(self.parent.pid, signal.SIGKILL)

@@ -56,7 +56,9 @@ class Worker:
             time.sleep(0.1)
 
     def ticks(self, word="Processed"):
-        return len(re.findall(rf"{word} .*'cohortsite.schedules.tick'", self.log.read_text()))
+        """How many ticks the cluster that runs now has begun (`processing`), or has acknowledged (`Processed`)."""
+        of_this_cluster = self.log.read_text().split("pushing tasks at")[-1]
+        return len(re.findall(rf"{word} .*'cohortsite.schedules.tick'", of_this_cluster))
 
     def works(self):
         """Wait until another tick was run and acknowledged."""
