@@ -1,0 +1,118 @@
+"""What the documentation shows is true: examples work, settings are all there, links lead somewhere."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from moesifapi.configuration import Configuration
+
+from cohorts.criteria import parse
+from ingest.models import Customer, CustomerKind, Event, Scope
+from notifications import compose
+from tests.factories import make_api_key
+
+BASE = Path(__file__).resolve().parents[1]
+PAGES = [BASE / "README.md", BASE / "CHANGELOG.md", *sorted((BASE / "docs").rglob("*.md"))]
+
+
+def read(name):
+    return (BASE / name).read_text()
+
+
+def blocks(name, language):
+    """The code blocks of a page in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", read(name), re.S)
+
+
+def test_the_readme_is_short_and_makes_the_three_promises():
+    readme = read("README.md")
+    assert len(readme.splitlines()) < 120
+    words = " ".join(readme.split())
+    assert "1. Every membership change is recorded exactly once." in words
+    assert (
+        "2. Every recorded change is settled exactly once per subscription: told in one batch, cancelled by its "
+        "opposite within the period, or not asked for. The row says which."
+    ) in words
+    assert (
+        "3. Every batch is delivered at least once, or ends in a dead letter with a visible reason and a replay "
+        "button. The part id (`webhook-id`) is the idempotency key and never changes."
+    ) in words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text()):
+        found = (page.parent / target) if target else page
+        assert found.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", found.read_text(), re.M)
+            assert anchor in [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings]
+
+
+def test_every_setting_is_documented():
+    settings = set(re.findall(r'env(?:\.\w+)?\(\s*"([A-Z_]+)"', read("cohortsite/settings.py")))
+    documented = set(re.findall(r"^\| `([A-Z_]+[A-Z])`", read("docs/operating.md"), re.M))
+    assert len(settings) > 20
+    assert documented == settings
+
+
+@pytest.mark.parametrize("example", blocks("docs/criteria.md", "json"))
+def test_examples_of_criteria_are_valid(example):
+    assert parse(json.loads(example), CustomerKind.USER).words() != ""
+
+
+@pytest.mark.django_db
+def test_the_cohort_of_the_readme_can_be_saved(client):
+    body = re.search(r"-d '(\{.*?\})'\n", read("README.md"), re.S)[1]
+    key = make_api_key(Scope.WRITE)
+    answer = client.post(
+        "/api/cohorts/", body, content_type="application/json", headers={"Authorization": f"Bearer {key}"}
+    )
+    assert answer.status_code == 201
+    assert answer.json()["words"] == (
+        "first seen today, and performed API Call where response.status is 400 at least 1 time today"
+    )
+
+
+@pytest.mark.django_db
+def test_the_webhook_has_the_keys_that_are_documented(now):
+    [documented] = blocks("docs/webhooks.md", "json")
+    sent = json.loads(compose.example(None, now, fields=["email", "metadata.plan"]).encode())
+    shown = json.loads(documented)
+    assert list(shown) == list(sent)
+    for part in ("cohort", "period", "counts"):
+        assert list(shown[part]) == list(sent[part])
+    assert list(shown["added"][0]) == list(sent["added"][0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_example_with_moesifapi_works(live_server, monkeypatch):
+    monkeypatch.setattr(Configuration, "BASE_URI", Configuration.BASE_URI)
+    example = next(block for block in blocks("docs/sdks.md", "python") if "MoesifAPIClient" in block)
+    code = example.replace("https://cohorts.example.com", live_server.url)
+    exec(code, {"KEY": make_api_key(Scope.COLLECTOR)})
+    assert Event.objects.get().fields["response"]["status"] == 400
+    user = Customer.objects.get(kind="user")
+    assert (user.email, user.company.profile["company_domain"]) == ("ada@example.com", "example.com")
+
+
+@pytest.mark.django_db
+def test_the_lines_for_a_file_can_be_imported(tmp_path):
+    [lines] = [block for block in blocks("docs/sdks.md", "json") if '"event"' in block]
+    file = tmp_path / "lines.jsonl"
+    file.write_text(lines)
+    call_command("import_events", str(file))
+    assert Event.objects.count() == 2
+    assert {customer.external_id for customer in Customer.objects.all()} == {"12345", "67890"}
+
+
+@pytest.mark.django_db
+def test_the_example_by_hand_works(client):
+    shell = next(block for block in blocks("docs/sdks.md", "sh") if "curl" in block)
+    path, body = re.search(r"example\.com(/\S+)", shell)[1], re.search(r"-d '(.*)'", shell)[1]
+    key = make_api_key(Scope.COLLECTOR)
+    answer = client.post(path, body, content_type="application/json", headers={"X-Moesif-Application-Id": key})
+    assert answer.status_code == 201
+    assert Event.objects.get().fields["action_name"] == "Signed Up"
