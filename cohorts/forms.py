@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from django import forms
 from unfold.widgets import (
     UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
@@ -69,7 +71,7 @@ class PeriodField(forms.CharField):
 class DocumentField(forms.CharField):
     """JSON as people edit it: indented, and refused in words when it cannot be read."""
 
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 24, "spellcheck": "false", "class": "font-mono"})
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 16, "spellcheck": "false", "class": "font-mono"})
 
     def prepare_value(self, value: Any) -> Any:
         return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
@@ -90,6 +92,9 @@ class CohortForm(forms.ModelForm):  # type: ignore[type-arg]
     criteria = DocumentField(initial=EXAMPLE)
     time_zone = forms.ChoiceField(
         choices=lambda: [(name, name) for name in time_zones()], initial="UTC", widget=UnfoldAdminSelect2Widget
+    )
+    week_starts_on = forms.TypedChoiceField(
+        choices=list(enumerate(calendar.day_name, start=1)), coerce=int, initial=1, widget=UnfoldAdminSelectWidget
     )
     period = PeriodField(shortest=SHORTEST_PERIOD, longest=LONGEST_PERIOD, initial="15m", label="Evaluated every")
     tell = forms.BooleanField(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from rest_framework.exceptions import ValidationError
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 
 class NewestFirst(CursorPagination):
@@ -14,6 +18,12 @@ class NewestFirst(CursorPagination):
     page_size = 100
     page_size_query_param = "limit"
     max_page_size = 1_000
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, DjangoValidationError):  # a cursor that somebody made up
+            raise NotFound(self.invalid_cursor_message) from None
 
 
 class NewestId(NewestFirst):

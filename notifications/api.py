@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -105,9 +106,12 @@ class SubscriptionViewSet(viewsets.ModelViewSet[Subscription]):
     def perform_create(self, serializer: BaseSerializer[Subscription]) -> None:
         now, values = timezone.now(), serializer.validated_data
         values["paused_at"] = pause_time(values.get("paused_at", False), None, now)
-        if Subscription.objects.filter(cohort=values["cohort"], channel=values["channel"]).exists():
-            raise _subscribed()
-        serializer.instance = subscribe(**values, created_by=_person(self.request), now=now)
+        try:
+            with transaction.atomic():
+                serializer.instance = subscribe(**values, created_by=_person(self.request), now=now)
+        except IntegrityError:
+            detail = "The cohort has a subscription on this channel already."
+            raise Problem(409, "already_subscribed", detail) from None
 
     def perform_update(self, serializer: BaseSerializer[Subscription]) -> None:
         _update(serializer)
@@ -155,7 +159,3 @@ def _may_manage(request: Request) -> bool:
 
 def _person(request: Request) -> Any:
     return request.user if request.user.is_authenticated else None
-
-
-def _subscribed() -> Problem:
-    return Problem(409, "already_subscribed", "The cohort has a subscription on this channel already.")

@@ -1,9 +1,13 @@
 """The management API of cohorts and customers."""
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 from rest_framework.test import APIClient
 
 from cohorts.models import Cohort, Membership
+from cohorts.refresh import evaluate_now
 from ingest.models import Scope
 from tests.factories import (
     NOON,
@@ -14,6 +18,7 @@ from tests.factories import (
     make_customer,
     make_membership,
     make_person,
+    make_user,
 )
 
 pytestmark = pytest.mark.django_db
@@ -412,6 +417,65 @@ def test_a_cursor_of_another_cohort_or_of_a_version_to_come_is_refused(api):
     assert api.get(f"/api/cohorts/{cohort.pk}/changes/?after={cursor}").status_code == 400
 
 
+# --- Evaluations and previews
+
+
+def test_evaluating_now_seals_and_answers_with_the_counts(api):
+    cohort = make_cohort()
+    make_user("u1", metadata={"plan": "pro"})
+    make_user("u2", metadata={"plan": "free"})
+
+    answer = api.post(f"/api/cohorts/{cohort.pk}/evaluate/")
+
+    assert answer.status_code == 200
+    expected = {"members": 1, "baseline": True, "added": 0, "removed": 0, "error": None}
+    assert answer.json().items() >= expected.items()
+    assert api.get(f"/api/cohorts/{cohort.pk}/").json()["members"] == 1
+    assert [each["user_id"] for each in api.get(f"/api/cohorts/{cohort.pk}/members/").json()["results"]] == ["u1"]
+    assert api.get(f"/api/cohorts/{cohort.pk}/evaluations/").json()["results"] == [answer.json()]
+
+
+def test_a_fault_of_an_evaluation_is_told_there_and_on_the_cohort(api):
+    cohort = make_cohort(criteria=WRONG)
+
+    fault = api.post(f"/api/cohorts/{cohort.pk}/evaluate/").json()["error"]
+
+    assert "match.all[0].op" in fault
+    told = api.get(f"/api/cohorts/{cohort.pk}/").json()
+    assert (told["error"], told["words"]) == (fault, "")
+
+
+def test_a_preview_counts_and_saves_nothing(api):
+    pro = make_user("u1", metadata={"plan": "pro", "email": "one@example.com"})
+    make_user("u2", metadata={"plan": "free"})
+    evaluate_now([], NOON + timedelta(days=1))  # seals
+
+    found = api.post("/api/cohorts/preview/", {"cohort_type": "user", "criteria": ON_PRO}).json()
+
+    assert (found["count"], found["of"]) == (1, 2)
+    assert found["words"] == "metadata.plan is pro"
+    assert [(each["user_id"], each["email"]) for each in found["sample"]] == [(pro.external_id, "one@example.com")]
+    assert not Cohort.objects.exists()
+
+
+def test_a_preview_of_a_wrong_definition_names_the_path(api):
+    answer = api.post("/api/cohorts/preview/", {"cohort_type": "user", "criteria": WRONG, "time_zone": "UTC"})
+
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, "criteria.match.all[0].op")
+
+
+def test_a_preview_over_a_damaged_copy_is_refused_and_not_empty(api, settings):
+    make_user("u1", metadata={"plan": "pro"})
+    evaluate_now([], NOON + timedelta(days=1))
+    for file in Path(settings.EVENTS_URL.removeprefix("duckdb://")).rglob("*"):
+        if file.is_file() and file.suffix in (".parquet", ".duckdb"):
+            file.unlink()
+
+    answer = api.post("/api/cohorts/preview/", {"cohort_type": "user", "criteria": ON_PRO})
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "columns_damaged")
+
+
 # --- Customers
 
 
@@ -447,6 +511,32 @@ def test_a_customer_is_told_with_its_cohorts(api):
         {"id": str(by_change.pk), "name": "A", "since": "2026-03-02T12:15:00Z"},
         {"id": str(by_baseline.pk), "name": "B", "since": None},
     ]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["%00", "a%00b", "%ff", "é", "0", "-1", "9" * 30, "x" * 5_000, "..", "%2e%2e%2f", "cD14"]
+)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "cohorts/{}/",
+        "cohorts/?key={}",
+        "cohorts/?name={}",
+        "cohorts/?paused={}",
+        "cohorts/?cursor={}",
+        "cohorts/?limit={}",
+        "customers/{}/",
+        "customers/?cursor={}",
+        "customers/?search={}",
+        "customers/?user_id={}",
+        "cohorts/{}/members/",
+    ],
+)
+def test_no_address_makes_the_site_fail(api, address, wrong):
+    make_customer()
+    make_cohort()
+
+    assert api.get("/api/" + address.format(wrong)).status_code < 500
 
 
 # --- Who may

@@ -290,6 +290,14 @@ def test_deliveries_are_not_written_over_http(api):
     assert Delivery.objects.get().state == "pending"
 
 
+@pytest.mark.parametrize("wrong", ["%00", "%ff", "9" * 30, "cD14", "2026-99-99", "cD0yMDI2"])
+@pytest.mark.parametrize("name", ["cursor", "channel", "batch", "created_after", "state", "limit"])
+def test_no_filter_makes_the_site_fail(api, name, wrong):
+    make_delivery()
+
+    assert api.get(f"/api/deliveries/?{name}={wrong}").status_code < 500
+
+
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("path", ["channels", "subscriptions", "deliveries"])
 def test_a_list_costs_the_same_queries_for_every_length(api, path, count, django_assert_num_queries):
