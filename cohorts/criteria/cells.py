@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -70,6 +69,6 @@ def instant(at: datetime) -> ir.TimestampScalar:
     return ibis.literal(at.astimezone(UTC).replace(tzinfo=None), type="timestamp(6)")
 
 
-def as_utc(value: Any) -> Any:
-    """A value that was read from the columns; a time says that it is UTC."""
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+def as_utc(at: datetime | None) -> datetime | None:
+    """An instant that was read from the columns, which now says that it is UTC."""
+    return None if at is None else at.replace(tzinfo=UTC)

@@ -24,6 +24,8 @@ from ingest.fields import CUSTOMER_ACTIVITY, Field, FieldType, customer_field
 from ingest.models import CustomerKind
 
 COMPANY = "company."
+TIMES = {"time", "first_new", "last_new"}
+"Columns of the rows that are read here which hold instants."
 Row = dict[str, Any]
 
 
@@ -65,15 +67,22 @@ class Profile(Leaf):
     def _explain(self, view: View, ids: BitMap, since: datetime | None) -> dict[int, Evidence]:
         found = self._read(view, self._values(view, since), ids)
         reasons = {} if since is None else self._reasons(view, ids, found, since)
-        return {
-            id_: Evidence(self._sentence(found.get(id_, {}), view.clock), reasons.get(id_, Reason.BEHAVIOR))
-            for id_ in ids
-        }
+        name, subject, threshold = self.condition.name, self.condition.subject, self.condition.predicate
+
+        def explain(id_: int) -> Evidence:
+            value = self._say(found.get(id_, {}), view.clock)
+            sentence = f"{subject} {value} ({threshold})" if value else f"{name} is not set ({threshold})"
+            return Evidence(sentence, reasons.get(id_, Reason.BEHAVIOR))
+
+        return {id_: explain(id_) for id_ in ids}
 
     def _read(self, view: View, owners: ir.Table, ids: BitMap) -> dict[int, Row]:
         table = self._of_customers(view.snapshot, owners).semi_join(view.snapshot.among(ids), "customer")
-        rows = view.snapshot.rows(table).to_pylist()
-        return {row["customer"]: {name: as_utc(value) for name, value in row.items()} for row in rows}
+        rows: list[Row] = view.snapshot.rows(table).to_pylist()
+        for name in TIMES & set(table.columns):
+            for row in rows:
+                row[name] = as_utc(row[name])
+        return {row["customer"]: row for row in rows}
 
     def _values(self, view: View, since: datetime | None) -> ir.Table:
         """Per owner the field's value of each type it can have, and whether the clock alone turns the answer."""
@@ -115,20 +124,14 @@ class Profile(Leaf):
                 return value == arrived.get("last_new")
         return value > since
 
-    def _sentence(self, row: Row, clock: Clock) -> str:
-        subject, threshold = self.condition.subject, self.condition.predicate
-        if not row.get("exists"):
-            return f"{self.condition.name} is not set ({threshold})"
-        verb = "" if self._is_activity else "is "
-        return f"{subject} {verb}{self._say(row, clock)} ({threshold})"
-
     def _say(self, row: Row, clock: Clock) -> str:
+        """The value that was found, e.g. `is "pro"`; nothing where there is none."""
         if row.get("time") is not None and (self._is_activity or is_about_time(self.condition.check)):
-            return clock.local(row["time"])
+            return f"{'' if self._is_activity else 'is '}{clock.local(row['time'])}"
         for type_ in ("text", "number", "boolean"):
             if row.get(type_) is not None:
-                return say_found(row[type_])
-        return "of another type"
+                return f"is {say_found(row[type_])}"
+        return "is of another type" if row.get("exists") else ""
 
 
 READERS: dict[FieldType, dict[str, Callable[[Cell], ir.Value]]] = {
