@@ -21,6 +21,7 @@ from pyroaring import BitMap
 
 from cohorts.enums import ChangeKind
 from cohorts.models import Cohort, Membership, MembershipChange
+from ingest.columns.interface import ColumnsDamaged
 from ingest.models import CustomerKind
 from notifications.channels.base import Limits
 from notifications.entries import MADE_UP, Moved, Told, entries, write_entry
@@ -222,7 +223,10 @@ def _real_entries(cohort: Cohort, fields: Sequence[str]) -> list[Entry]:
         version=membership.version,
         at=membership.as_of,
     )
-    return list(entries(told))
+    try:
+        return list(entries(told))
+    except ColumnsDamaged:
+        return []  # until the copy is rebuilt an example is made up
 
 
 def _made_up_entries(cohort: Cohort, fields: Sequence[str], now: datetime) -> list[Entry]:

@@ -106,12 +106,12 @@ class Email(ChannelKind):
 def _groups(message: Message) -> list[dict[str, Any]]:
     words = message.words
     shown = (
-        (words.joined, message.added, words.more_joined, "#15803d"),
-        (words.left, message.removed, words.more_left, "#b45309"),
+        ("joined", words.joined, message.added, words.more_joined),
+        ("left", words.left, message.removed, words.more_left),
     )
     return [
-        {"title": title, "customers": [_customer(entry) for entry in entries], "more": more, "color": color}
-        for title, entries, more, color in shown
+        {"name": name, "title": title, "customers": [_customer(entry) for entry in entries], "more": more}
+        for name, title, entries, more in shown
         if title
     ]
 

@@ -215,6 +215,7 @@ def test_settings_that_cannot_be_decrypted_are_named_as_the_reason(waiting, now,
     monkeypatch.setattr(Channel._meta.get_field("config"), "from_db_value", lambda *_: "gAAAAAB", raising=False)
     attempt = deliver(waiting.pk, now)
     assert "SECRET_KEY" in attempt.error
+    assert send_test(Channel.objects.get(), now).error == attempt.error
 
 
 def test_a_deleted_delivery_is_nothing_to_do(db, now):

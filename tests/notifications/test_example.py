@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ingest.columns.interface import ColumnsDamaged
 from ingest.models import CustomerKind
 from notifications.channels import CHANNELS
 from notifications.compose import example
@@ -58,3 +59,13 @@ def test_every_kind_of_channel_says_that_it_is_a_test(db, now):
     for kind in CHANNELS.values():
         content = kind.write(message)
         assert '"test":true' in content or "This is a test with example customers: nobody moved." in content
+
+
+def test_without_its_columns_a_cohort_still_has_an_example(db, now, monkeypatch):
+    def damaged(*_):
+        raise ColumnsDamaged("a segment is missing")
+
+    monkeypatch.setattr("notifications.entries.open_columns", damaged)
+    cohort = make_cohort(name="Big spenders")
+    start(cohort, now, [make_customer("user-0")])
+    assert [entry["name"] for entry in body(cohort, now)["added"]] == ["Ada Lovelace", "Alan Turing"]
