@@ -65,20 +65,15 @@ def _record_events(cursor: CursorWrapper, events: Iterable[EventRecord], custome
     first_of_key: dict[bytes, EventRecord] = {}
     for event in events:
         first_of_key.setdefault(event.key, event)
-    as_kept = cache(time_parameter)  # many share a time of receipt
-    rows = [
-        (
-            event.key,
-            event.type,
-            as_kept(event.time),
-            as_kept(event.received_at),
-            customers[USER, event.user_id] if event.user_id else None,
-            customers[COMPANY, event.company_id] if event.company_id else None,
-            event.weight,
-            json_parameter(event.fields),
-        )
-        for event in first_of_key.values()
-    ]
+    as_kept = cache(time_parameter)  # what comes in one request shares its time of receipt
+    rows = []
+    for event in first_of_key.values():
+        time = time_parameter(event.time)
+        received_at = time if event.received_at is event.time else as_kept(event.received_at)
+        user = customers[USER, event.user_id] if event.user_id else None
+        company = customers[COMPANY, event.company_id] if event.company_id else None
+        fields = json_parameter(event.fields)
+        rows.append((event.key, event.type, time, received_at, user, company, event.weight, fields))
     ids = insert_rows(cursor, Event, _EVENT_COLUMNS, rows)
     queue_for_sealing(cursor, SealQueue.Source.EVENT, ids)
     return len(ids)

@@ -61,8 +61,8 @@ def in_list(values: Sequence[object]) -> str:
 
 
 def time_parameter(time: datetime) -> Any:
-    """An aware UTC time as the database keeps it."""
-    return time.isoformat(" ")[:-6] if _vendor() == "sqlite" else time
+    """An aware UTC time as the database keeps it: on SQLite as Django writes it, `2026-03-01 12:00:00.250000`."""
+    return _encode(time)[1:-2].decode().replace("T", " ") if _vendor() == "sqlite" else time
 
 
 def time_read(value: datetime) -> datetime:

@@ -95,10 +95,12 @@ def object_or_none(value: object, path: str) -> dict[str, Any] | None:
 def without_nulls(value: Any, path: str) -> Any:
     """The value without the nulls in its objects; integers beyond 2^53 are refused."""
     kind = type(value)
-    if kind is str:
-        return value
     if kind is dict:
-        return {name: without_nulls(inner, f"{path}.{name}") for name, inner in value.items() if inner is not None}
+        return {
+            name: inner if type(inner) is str else without_nulls(inner, f"{path}.{name}")
+            for name, inner in value.items()
+            if inner is not None
+        }
     if kind is list:
         return [without_nulls(inner, f"{path}[{index}]") for index, inner in enumerate(value)]
     if kind is int:

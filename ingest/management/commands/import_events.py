@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         tally = Tally()
-        with _opened(options["file"]) as (file, size), _progress(size) as progress:
+        with _opened(options["file"]) as (file, size), _progress(size) as progress, _rare_garbage_collection():
             task = progress.add_task("Importing", total=size)
             for lines in _batches(file):
                 _import(lines, tally)
@@ -89,6 +90,17 @@ def _batches(file: BinaryIO) -> Iterator[list[bytes]]:
             lines = []
     if lines:
         yield lines
+
+
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Batches are many objects without cycles: looking for cycles costs a tenth of the import and finds none."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager
