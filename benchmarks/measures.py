@@ -92,7 +92,8 @@ def measure_cycle(size: str, passes: int) -> Results:
             for name in rotated(list(contestants), number):
                 row[name] = contestants[name]()
             compare(cycle.call("members", known), {name: row[name].pop("ids") for name in opponents})
-            row["ratios"] = {name: row["product"]["ms"] / row[name]["ms"] for name in opponents}
+            for unit in ("ms", "cpu_ms"):
+                row[f"ratios_{unit}"] = {name: row["product"][unit] / row[name][unit] for name in opponents}
             rows.append(row)
             say(
                 f"{size} pass {number}: cycle {row['product']['ms']:,.0f} ms, "
@@ -112,7 +113,9 @@ def measure_cycle(size: str, passes: int) -> Results:
             "cycle_ms": spread([row["product"]["ms"] for row in rows]),
             "opponents_ms": {name: spread([row[name]["ms"] for row in rows]) for name in opponents},
             "inserted_ms": {name: spread([row["inserted"][name] for row in rows]) for name in opponents},
-            "ratios": {name: spread([row["ratios"][name] for row in rows], 3) for name in opponents},
+            "ratios": {name: spread([row["ratios_ms"][name] for row in rows], 3) for name in opponents},
+            "cpu_ms": {name: spread([row[name]["cpu_ms"] for row in rows]) for name in ("product", *opponents)},
+            "cpu_ratios": {name: spread([row["ratios_cpu_ms"][name] for row in rows], 3) for name in opponents},
             "parts_ms": medians([row["product"]["parts"] for row in rows]),
             "cohorts_ms": medians([row["product"]["cohorts"] for row in rows]),
             "opponent_cohorts_ms": {name: medians([row[name]["cohorts"] for row in rows]) for name in opponents},

@@ -114,6 +114,8 @@ def _cycle(results: Results) -> list[str]:
         *(f"| recompute by {name}, ms | | {_spread(results['opponents_ms'][name])} |" for name in names),
         f"| cycle / recompute by clickhouse | <= 1.0 at M | {_spread(ratios['clickhouse'])} |",
         f"| cycle / recompute by duckdb | | {_spread(ratios['duckdb'])} |",
+        f"| CPU time of a cycle, ms | | {_spread(results['cpu_ms']['product'])} |",
+        *(f"| CPU time, cycle / {name} | | {_spread(results['cpu_ratios'][name])} |" for name in names),
         f"| peak memory of the cycle, MB | < 2,000 at M | {peaks['cycle']:,} |",
         f"| peak memory of the first evaluation, MB | | {peaks['baseline']:,} |",
         *(f"| peak memory of {name}, MB | | {peaks[name]:,} |" for name in names),
