@@ -9,8 +9,10 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from cohorts.urls import api as cohorts_api
+from cohorts.urls import pages as cohorts_pages
 from cohortsite import views
 from notifications.urls import api as notifications_api
+from notifications.urls import pages as notifications_pages
 
 api: list[URLPattern | URLResolver] = [
     path("", include(cohorts_api.urls)),
@@ -25,6 +27,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", views.LoginView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    path("", include(cohorts_pages)),
+    path("", include(notifications_pages)),
     path("api/", include(api)),
     path("", include("ingest.urls")),
 ]
