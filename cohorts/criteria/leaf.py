@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -68,6 +68,25 @@ class Leaf(ABC):
     @abstractmethod
     def evaluate(self, view: View) -> Matched:
         """The customers of the view's universe that it holds for. Raises ColumnsDamaged."""
+
+
+@dataclass(frozen=True)
+class LeafKind:
+    """What the language and the criteria builder know of one kind of leaf. Each kind's file has one, `KIND`.
+
+    `form` names the fragment `templates/cohorts/criteria/<form>.html` with the kind's inputs; how a fragment is
+    written stands in `cohorts/builder/README.md`. `blank` is the document that a new row starts from: whatever is
+    left to fill in holds an empty text. `customers` are the kinds of customers that the leaf can be asked of, and
+    `inner` tells, per key that holds a node, of which kind of customer that node asks.
+    """
+
+    parse: Callable[[dict[str, Any], Place], Leaf]
+    label: str
+    icon: str
+    form: str
+    blank: Mapping[str, Any]
+    customers: tuple[CustomerKind, ...] = tuple(CustomerKind)
+    inner: Mapping[str, CustomerKind] = field(default_factory=dict)
 
 
 def parse_node(value: object, place: Place) -> Node[Leaf]:

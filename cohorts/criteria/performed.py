@@ -13,7 +13,7 @@ from pyroaring import BitMap
 
 from cohorts.criteria.cells import instant
 from cohorts.criteria.events import Events, parse_events
-from cohorts.criteria.leaf import Evidence, Leaf, Matched, View
+from cohorts.criteria.leaf import Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_count, read_object
 from cohorts.criteria.windows import Window, event_span, parse_window, without
 from cohorts.criteria.wording import cut, say_times
@@ -144,6 +144,15 @@ def parse(value: dict[str, Any], place: Place) -> Performed:
     if "within" not in value:
         raise place.key("within").fault('missing, expected a window such as {"last": "7d"} or {"ever": true}')
     return Performed(place.path, events, bounds, parse_window(value["within"], place.key("within")))
+
+
+KIND = LeafKind(
+    parse=parse,
+    label="Who performed",
+    icon="bolt",
+    form="performed",
+    blank={"performed": {"type": "api_call"}, "at_least": 1, "within": {"last": "7d"}},
+)
 
 
 def _parse_bounds(value: dict[str, Any], place: Place) -> Bounds:

@@ -13,7 +13,7 @@ from pyroaring import BitMap
 
 from cohorts.criteria.cells import Cell, as_utc
 from cohorts.criteria.conditions import Condition, parse_condition
-from cohorts.criteria.leaf import Evidence, Leaf, Matched, View
+from cohorts.criteria.leaf import Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.operators import is_about_time
 from cohorts.criteria.place import Place
 from cohorts.criteria.windows import Clock
@@ -146,6 +146,9 @@ def parse(value: dict[str, Any], place: Place) -> Profile:
     """The leaf of an object with the key `field`. Raises CriteriaError."""
     condition = parse_condition(value, place, partial(_find_field, place.kind))
     return Profile(place.path, place.kind, _owner(place.kind, condition.name), condition)
+
+
+KIND = LeafKind(parse=parse, label="Where", icon="badge", form="profile", blank={"field": "", "op": "is", "value": ""})
 
 
 def _owner(kind: CustomerKind, name: str) -> CustomerKind:
