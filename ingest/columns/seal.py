@@ -8,17 +8,16 @@ Whoever is killed leaves an assigned segment, which the next one finishes first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 from django.db import transaction
-from django.db.models import QuerySet
 
 from ingest.columns.engine import Engine
 from ingest.columns.layout import CUSTOMERS, EVENTS, VERSIONS
-from ingest.columns.rows import read_customers, read_events, read_versions
+from ingest.columns.rows import CHUNK, read_customers, read_events, read_versions
 from ingest.columns.segments import Written, write_segment
 from ingest.columns.tables import Fill, fill_customers, fill_events, fill_given
 from ingest.models import Customer, CustomerVersion, Event, SealQueue, Segment
@@ -72,8 +71,10 @@ def assign(kind: Segment.Kind, now: datetime) -> Segment | None:
 
 
 def _seal_events(engine: Engine, segment: Segment, now: datetime) -> int:
-    waiting = Event.objects.filter(pk__in=_rows_of(segment, SealQueue.Source.EVENT))
-    events = pa.concat_tables([EVENTS.empty_table(), *read_events(waiting)])
+    tables = [EVENTS.empty_table()]
+    for keys in _rows_of(segment, SealQueue.Source.EVENT):
+        tables += read_events(Event.objects.filter(pk__in=keys))
+    events = pa.concat_tables(tables)
     if not len(events):
         abandon(segment)
         return 0
@@ -82,10 +83,12 @@ def _seal_events(engine: Engine, segment: Segment, now: datetime) -> int:
 
 
 def _seal_customers(engine: Engine, segment: Segment, now: datetime) -> int:
-    customers = Customer.objects.filter(pk__in=_rows_of(segment, SealQueue.Source.CUSTOMER))
-    versions = CustomerVersion.objects.filter(pk__in=_rows_of(segment, SealQueue.Source.VERSION))
-    named = pa.concat_tables([CUSTOMERS.empty_table(), *read_customers(customers)])
-    said = pa.concat_tables([VERSIONS.empty_table(), *read_versions(versions, sealed=segment.pk)])
+    customers, versions = [CUSTOMERS.empty_table()], [VERSIONS.empty_table()]
+    for keys in _rows_of(segment, SealQueue.Source.CUSTOMER):
+        customers += read_customers(Customer.objects.filter(pk__in=keys))
+    for keys in _rows_of(segment, SealQueue.Source.VERSION):
+        versions += read_versions(CustomerVersion.objects.filter(pk__in=keys), sealed=segment.pk)
+    named, said = pa.concat_tables(customers), pa.concat_tables(versions)
     if not len(named) + len(said):
         abandon(segment)
         return 0
@@ -93,8 +96,15 @@ def _seal_customers(engine: Engine, segment: Segment, now: datetime) -> int:
     return len(said) if publish(segment, written, now) else 0
 
 
-def _rows_of(segment: Segment, source: SealQueue.Source) -> QuerySet[SealQueue, Any]:
-    return SealQueue.objects.filter(segment=segment, source=source).values("row")
+def _rows_of(segment: Segment, source: SealQueue.Source) -> Iterator[list[int]]:
+    """The primary keys of the segment's rows, CHUNK at a time.
+
+    As values and not as a subquery: where PostgreSQL has no statistics of the queue yet, it takes it for nearly
+    empty and reads it once for each row of the other table.
+    """
+    queued = SealQueue.objects.filter(segment=segment, source=source)
+    keys = sorted(queued.values_list("row", flat=True))
+    return (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
 
 
 def given_events(events: pa.Table) -> Fill:

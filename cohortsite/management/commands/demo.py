@@ -59,8 +59,7 @@ class Command(BaseCommand):
         if PREPARED not in os.environ:
             environment = demo_environment(os.environ, settings.BASE_DIR, options["port"])
             os.execve(sys.executable, [sys.executable, *sys.argv], environment)
-        for signum in STOPS:
-            signal.signal(signum, signal.default_int_handler)
+        on_stop(signal.default_int_handler)
         self.console = Console()
         self.file = settings.DATA_DIR / "demo.json"
         self.receivers = Receivers(settings.EMAIL_PORT)
@@ -74,6 +73,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.console.print("\nStopped.")
         finally:
+            on_stop(signal.SIG_IGN)
             self.receivers.stop()
 
     def load(self, now: datetime) -> State:
@@ -131,8 +131,7 @@ class Command(BaseCommand):
             self.print_banner(state)
             self.watch(state, processes)
         finally:
-            for signum in STOPS:
-                signal.signal(signum, signal.SIG_IGN)  # a second Ctrl-C must not leave processes behind
+            on_stop(signal.SIG_IGN)  # a second Ctrl-C must not leave processes behind
             self.console.print("\nStopping the site and the worker …")
             end_all(processes)
 
@@ -171,3 +170,9 @@ class Command(BaseCommand):
             except requests.RequestException as error:
                 self.console.print(f"[red]The collector did not take the live traffic:[/] {error}")
             time.sleep(0.5)
+
+
+def on_stop(handler: Any) -> None:
+    """What the signals that ask the demo to end do from now on."""
+    for signum in STOPS:
+        signal.signal(signum, handler)
