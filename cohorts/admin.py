@@ -48,12 +48,12 @@ class CohortAdmin(PausableAdmin):
     search_fields = ["name", "key", "=id"]
     ordering = ["name"]
     fieldsets = [
-        (None, {"fields": ["name", "key", "kind"]}),
+        (None, {"fields": ["name", "description", "key", "kind"]}),
         ("Definition", {"fields": ["words", "criteria", "time_zone", "week_starts_on", "tell"]}),
         ("Evaluation", {"fields": ["period", "state", "member_count", "evaluated_at", "error", "related"]}),
     ]
     add_fieldsets = [
-        (None, {"fields": ["name", "key", "kind"]}),
+        (None, {"fields": ["name", "description", "key", "kind"]}),
         ("Definition", {"fields": ["criteria", "time_zone", "week_starts_on"]}),
         ("Evaluation", {"fields": ["period"]}),
     ]

@@ -19,6 +19,10 @@ DEFINITION = ("criteria", "time_zone", "week_starts_on")
 """The fields that decide who is a member."""
 
 
+class EditedMeanwhile(Exception):
+    """Somebody else edited the definition since it was shown; nothing is stored."""
+
+
 @transaction.atomic
 def edit_cohort(cohort: Cohort, values: Mapping[str, Any], *, tell: bool) -> None:
     """Store new values of a cohort's fields; for those of the definition see `edit_definition`."""
@@ -30,13 +34,18 @@ def edit_cohort(cohort: Cohort, values: Mapping[str, Any], *, tell: bool) -> Non
 
 
 @transaction.atomic
-def edit_definition(cohort: Cohort, values: Mapping[str, Any], *, tell: bool) -> bool:
+def edit_definition(
+    cohort: Cohort, values: Mapping[str, Any], *, tell: bool, expected_version: int | None = None
+) -> bool:
     """Store a new `criteria`, `time_zone` or `week_starts_on`; returns whether anything differs from before.
 
     The next evaluation is a baseline, about which nobody is told, unless `tell` asks that the customers who join
-    or leave by the edit are reported like any others. Raises CriteriaError, and then nothing is stored.
+    or leave by the edit are reported like any others. `expected_version` is the definition's version that the
+    editor saw. Raises CriteriaError and EditedMeanwhile, and then nothing is stored.
     """
     stored = Cohort.objects.select_for_update().get(pk=cohort.pk)
+    if expected_version not in (None, stored.definition_version):
+        raise EditedMeanwhile
     changed = {name: value for name, value in values.items() if getattr(stored, name) != value}
     if "criteria" in changed:
         parse(changed["criteria"], CustomerKind(stored.kind))

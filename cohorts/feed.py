@@ -42,6 +42,15 @@ class Cursor:
             return Q(version__gt=self.version)
         return Q(version__gt=self.version) | Q(version=self.version, id__gt=self.change)
 
+    def preceding(self) -> Q:
+        """The changes before this place; `change` is one that is read."""
+        # Without the first condition, which follows from the other, a database may not find where to begin.
+        return Q(version__lte=self.version) & (Q(version__lt=self.version) | Q(id__lt=self.change or 0))
+
+    def onward(self) -> Q:
+        """The change at this place and those after it."""
+        return Q(version__gte=self.version) & (Q(version__gt=self.version) | Q(id__gte=self.change or 0))
+
     def encode(self, cohort: Cohort) -> str:
         """An opaque text."""
         place = f"{cohort.pk.hex[:8]}.{self.version}.{'' if self.change is None else self.change}"
@@ -129,11 +138,16 @@ def read_changes(cohort: Cohort, after: Cursor, limit: int) -> ChangesPage:
 
 def joined_at(cohort: Cohort, version: int, customers: Iterable[int]) -> dict[int, datetime]:
     """Per member that a change brought in, when that was; members of the baseline are left out."""
+    return {pk: row.changed_at for pk, row in joined_by(cohort, version, customers).items()}
+
+
+def joined_by(cohort: Cohort, version: int, customers: Iterable[int]) -> dict[int, MembershipChange]:
+    """Per member that a change brought in, that change; members of the baseline are left out."""
     latest = cohort.changes.filter(customer__in=customers, version__lte=version).values("customer")
     added = _additions(latest)
     oldest = min((row.version for row in added), default=version)
     baselines = Baseline.objects.filter(cohort=cohort, version__gt=oldest, version__lte=version)
-    return {row.customer_id: row.changed_at for row in _unbroken(added, baselines)}
+    return {row.customer_id: row for row in _unbroken(added, baselines)}
 
 
 def cohorts_of(customer: Customer) -> list[tuple[Cohort, datetime | None]]:

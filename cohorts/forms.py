@@ -107,7 +107,7 @@ class CohortForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Cohort
-        fields = ["name", "key", "kind", "criteria", "time_zone", "week_starts_on", "period"]
+        fields = ["name", "description", "key", "kind", "criteria", "time_zone", "week_starts_on", "period"]
 
     def clean_key(self) -> str | None:
         return self.cleaned_data["key"] or None

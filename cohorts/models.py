@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -28,6 +29,8 @@ class Cohort(models.Model):
     key = models.SlugField(max_length=100, unique=True, null=True, blank=True)
     "A stable name for software that manages cohorts; optional."
     name = models.CharField(max_length=200)
+    description = models.TextField(max_length=1_000, blank=True)
+    "What it is for, in the words of its owner."
     kind = models.CharField(max_length=7, choices=CustomerKind.choices)
     criteria = models.JSONField()
     "The definition as `docs/criteria.md` describes it, already validated."
@@ -59,6 +62,16 @@ class Cohort(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, **options: Any) -> None:
+        """Save a new cohort, or the columns named in `update_fields` of one that exists.
+
+        A whole row would put back what evaluations and other people's edits wrote since it was read: edits go
+        through `cohorts.edit`, which names the columns.
+        """
+        if not self._state.adding and options.get("update_fields") is None:
+            raise ValueError("a cohort that exists is saved by cohorts.edit, or with update_fields")
+        super().save(**options)
 
     def is_due(self, now: datetime) -> bool:
         """Whether an evaluation at `now` is asked for: never evaluated, or a period has passed since the last.

@@ -20,6 +20,7 @@ from ingest.columns.interface import ColumnsDamaged, Snapshot
 from ingest.models import Customer, CustomerKind
 
 logger = logging.getLogger(__name__)
+COLUMNS_DAMAGED = "The columnar copy of the events cannot be read, so nobody was moved"
 
 
 def due_cohorts(now: datetime) -> list[Cohort]:
@@ -112,7 +113,7 @@ def _record_failure(cohort: Cohort, at: datetime, error: Exception, took: timede
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, ColumnsDamaged):
-        return f"The columnar copy of the events cannot be read, so nobody was moved: {error}"
+        return f"{COLUMNS_DAMAGED}: {error}"
     if isinstance(error, CriteriaError):
         return f"The criteria are not valid: {error}"
     return f"The evaluation failed ({type(error).__name__}): {error}"[:2_000]

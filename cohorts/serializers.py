@@ -110,6 +110,7 @@ class CohortSerializer(StrictSerializer, serializers.ModelSerializer[Cohort]):
             "id",
             "key",
             "name",
+            "description",
             "cohort_type",
             "criteria",
             "words",
