@@ -58,6 +58,10 @@ class Snapshot(Protocol):
         Columns: `id, customer, time, received_at, weight`, and what `value` and `exists` read.
         """
 
+    def all_events(self, span: Span) -> ir.Table:
+        """Every visible event in the span once, whoever it belongs to: the columns of `events`, and in place of
+        `customer` the `user_id` and `company_id` that it names (null for none)."""
+
     def new_events(self, kind: CustomerKind, span: Span, since: datetime) -> ir.Table:
         """Those of `events` that were not yet visible at `since`; reads recent segments only."""
 

@@ -66,6 +66,8 @@ EVENT_ROWS = _ibis(
     customer="int32",
 )
 """The columns of `Snapshot.events`."""
+ALL_EVENT_ROWS = _ibis(EVENTS, *EVENTS.names)
+"""The columns of `Snapshot.all_events`."""
 PROFILE_ROWS = _ibis(VERSIONS, "external_id", *_VALUES, customer="int32", held_from="timestamp(6)")
 ACTIVITY_ROWS = ibis.schema(
     {

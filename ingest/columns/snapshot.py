@@ -16,6 +16,7 @@ from ingest.columns.engine import BROKEN, Engine, catalog
 from ingest.columns.interface import Span
 from ingest.columns.layout import (
     ACTIVITY_ROWS,
+    ALL_EVENT_ROWS,
     COLUMN_TYPES,
     COMPANY_ROWS,
     EVENT_ROWS,
@@ -51,6 +52,10 @@ class DuckDBSnapshot:
 
     def events(self, kind: CustomerKind, span: Span) -> ir.Table:
         return self._table(self._events(kind, span, None), EVENT_ROWS)
+
+    def all_events(self, span: Span) -> ir.Table:
+        view = self._make("VIEW", ("all events", span), lambda: self._visible.events(span))
+        return self._table(view, ALL_EVENT_ROWS)
 
     def new_events(self, kind: CustomerKind, span: Span, since: datetime) -> ir.Table:
         return self._table(self._events(kind, span, since), EVENT_ROWS)

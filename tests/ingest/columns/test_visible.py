@@ -28,6 +28,13 @@ def agree(snapshot: DuckDBSnapshot, plain: Plain) -> None:
     at = plain.at
     companies = {row["user"]: row["company"] for row in snapshot.rows(snapshot.companies()).to_pylist()}
     assert companies == plain.companies()
+    for span in (Span(None, at + HOUR), Span(at - 40 * HOUR, at - 10 * HOUR)):
+        rows = snapshot.rows(snapshot.all_events(span)).to_pylist()
+        assert sorted((row["id"], row["user_id"], row["company_id"]) for row in rows) == sorted(
+            (event.pk, event.user_id, event.company_id)
+            for event in plain.seen
+            if (span.start is None or span.start <= event.time) and event.time < span.end
+        )
     for kind in KINDS:
         activity = plain.activity(kind)
         found = {row.pop("customer"): row for row in snapshot.rows(snapshot.activity(kind)).to_pylist()}
