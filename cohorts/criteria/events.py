@@ -37,6 +37,11 @@ class Events:
         """Whether the filter can pass the same event at one instant and not at another."""
         return self.where is not None and any(moves(condition.check) for condition in leaves(self.where))
 
+    @property
+    def key(self) -> str | None:
+        """What tells these events from others; None where the clock decides too. Not the values: `True == 1`."""
+        return None if self.moves else repr(self)
+
     def words(self) -> str:
         """`API Call where response.status is 400`, `Action Signed Up or Invited`."""
         names = say_any_of(self.action_names) if self.action_names else ""

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-import ibis.expr.types as ir
 from pyroaring import BitMap
 
-from cohorts.criteria.cells import instant
 from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_count, read_object
 from cohorts.criteria.windows import Window, event_span, parse_window, without
 from cohorts.criteria.wording import cut, say_times
 from cohorts.enums import Reason
-from ingest.columns.interface import Span
+from ingest.columns.interface import Span, Weighing
+from ingest.columns.weights import Weights
 from ingest.models import CustomerKind
 
 KEYS = ("performed", "at_least", "at_most", "within")
@@ -63,30 +61,24 @@ class Performed(Leaf):
         return f"performed {events} {self.bounds.words} {times} {window}"
 
     def evaluate(self, view: View) -> Matched:
-        """Counts once; the evidence reads the same counts."""
-        span = event_span(self.window, view.clock)
-        counts = view.snapshot.keep(self._count(view, [view.snapshot.events(view.kind, span)]))
+        """Weighs once; the evidence reads the same weights."""
+        weighing = self._weigh(view)
+        weights = weighing.within(view.kind, event_span(self.window, view.clock))
         if self.bounds.at_least:
-            members = view.snapshot.ids(counts.filter(self._within_bounds(counts))) & view.universe
+            members = weights.between(self.bounds.at_least, self.bounds.at_most) & view.universe
         else:  # also customers without any event
-            members = view.universe - view.snapshot.ids(counts.filter(counts.n > self.bounds.at_most))
-        return Matched(members, partial(self._explain, view, counts))
+            members = view.universe - weights.between((self.bounds.at_most or 0) + 1, None)
+        return Matched(members, partial(self._explain, view, weighing, weights))
 
-    def _within_bounds(self, counts: ir.Table) -> ir.BooleanValue:
-        enough = counts.n >= self.bounds.at_least
-        return enough if self.bounds.at_most is None else enough & (counts.n <= self.bounds.at_most)
+    def _weigh(self, view: View) -> Weighing:
+        chosen = partial(self.events.among, snapshot=view.snapshot, clock=view.clock)
+        return view.snapshot.weigh(chosen, self.events.key)
 
-    def _count(self, view: View, tables: Iterable[ir.Table]) -> ir.Table:
-        """`customer, n`: the weight of the matching events of the tables together."""
-        first, *others = [
-            self.events.among(table, view.snapshot, view.clock).select("customer", "weight") for table in tables
-        ]
-        rows = first.union(*others) if others else first
-        return rows.group_by("customer").aggregate(n=rows.weight.sum().cast("int64"))
-
-    def _explain(self, view: View, counts: ir.Table, ids: BitMap, since: datetime | None) -> dict[int, Evidence]:
-        now = _read_counts(view, counts, ids)
-        reasons = {} if since is None else self._reasons(view, now, ids, since)
+    def _explain(
+        self, view: View, weighing: Weighing, weights: Weights, ids: BitMap, since: datetime | None
+    ) -> dict[int, Evidence]:
+        now = weights.of(ids)
+        reasons = {} if since is None else self._reasons(view, weighing, now, ids, since)
         events = cut(self.events.words(), LONGEST_EVENTS)
 
         @cache  # many customers share a count
@@ -95,33 +87,34 @@ class Performed(Leaf):
 
         return {id_: explain(now.get(id_, 0), reasons.get(id_, Reason.BEHAVIOR)) for id_ in ids}
 
-    def _reasons(self, view: View, now: dict[int, int], ids: BitMap, since: datetime) -> dict[int, Reason]:
+    def _reasons(
+        self, view: View, weighing: Weighing, now: dict[int, int], ids: BitMap, since: datetime
+    ) -> dict[int, Reason]:
         """The reasons that are not the arrival of matching events.
 
         The window is asked last: it counts as the cause only where its moving on alone turns the answer.
         """
         snapshot = view.snapshot
-        new_events = snapshot.new_events(view.kind, event_span(self.window, view.clock), since)
-        new = _read_counts(view, self._count(view, [new_events]), ids)
+        new = weighing.arrived(view.kind, event_span(self.window, view.clock), since).of(ids)
         seen_then = {id_: now.get(id_, 0) - new.get(id_, 0) for id_ in ids}
         rest = BitMap(
             id_ for id_, count in seen_then.items() if self.bounds.hold(count) == self.bounds.hold(now.get(id_, 0))
         ) - snapshot.erased_since(view.kind, since)
         if not rest:
             return {}
-        aged = self._aged(view, rest, seen_then, since)
+        aged = self._aged(view, weighing, rest, seen_then, since)
         said = snapshot.changed_profiles(view.kind, since)
         if view.kind == CustomerKind.COMPANY:  # without an event of its own: a user came or left, with all its events
             said |= rest - snapshot.ids(snapshot.new_activity(view.kind, since))
         return {**dict.fromkeys(aged, Reason.TIME), **dict.fromkeys((rest - aged) & said, Reason.PROFILE)}
 
-    def _aged(self, view: View, ids: BitMap, seen_then: dict[int, int], since: datetime) -> BitMap:
+    def _aged(self, view: View, weighing: Weighing, ids: BitMap, seen_then: dict[int, int], since: datetime) -> BitMap:
         """Those of the customers for whom the same events gave another answer with the clock at `since`."""
         if self.events.moves:
             return ids
         then, now = event_span(self.window, view.at(since)), event_span(self.window, view.clock)
-        left = self._count_seen(view, without(then, now), ids, since)
-        entered = self._count_seen(view, without(now, then), ids, since)
+        left = _seen_then(view, weighing, without(then, now), ids, since)
+        entered = _seen_then(view, weighing, without(now, then), ids, since)
         return BitMap(
             id_
             for id_ in ids
@@ -129,11 +122,11 @@ class Performed(Leaf):
             != self.bounds.hold(seen_then[id_] + left.get(id_, 0) - entered.get(id_, 0))
         )
 
-    def _count_seen(self, view: View, spans: list[Span], ids: BitMap, since: datetime) -> dict[int, int]:
-        """The weight of the matching events in the spans that were visible at `since`, per customer."""
-        tables = [view.snapshot.events(view.kind, span) for span in spans if span.start is None or span.start <= since]
-        seen = [table.filter(table.time <= instant(since), table.received_at <= instant(since)) for table in tables]
-        return _read_counts(view, self._count(view, seen), ids) if seen else {}
+
+def _seen_then(view: View, weighing: Weighing, spans: list[Span], ids: BitMap, since: datetime) -> dict[int, int]:
+    """The weight of the matching events in the spans that were visible at `since`, per customer."""
+    begun = [span for span in spans if span.start is None or span.start <= since]
+    return weighing.seen_then(view.kind, begun, since).of(ids) if begun else {}
 
 
 def parse(value: dict[str, Any], place: Place) -> Performed:
@@ -167,9 +160,3 @@ def _parse_bounds(value: dict[str, Any], place: Place) -> Bounds:
     elif at_most < (at_least or 0):
         raise place.key("at_most").fault('expected no less than "at_least"')
     return Bounds(at_least or 0, at_most)
-
-
-def _read_counts(view: View, counts: ir.Table, ids: BitMap) -> dict[int, int]:
-    """`{customer: n}` of those of the customers that have a row."""
-    rows = view.snapshot.rows(counts.semi_join(view.snapshot.among(ids), "customer").select("customer", "n"))
-    return dict(zip(rows["customer"].to_pylist(), rows["n"].to_pylist(), strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import duckdb
 from ingest.columns import files
 from ingest.columns.files import Missing
 from ingest.columns.interface import ColumnsDamaged
+from ingest.columns.memo import Memo
 from ingest.columns.tables import Cursor, count_rows, make_nothing
 from ingest.models import Segment
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 BROKEN = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
 """What DuckDB raises when it reads a damaged file, and in other cases too: `Engine.diagnose` tells which it is."""
+COMPILED = 2_000
+"""Expressions of which a process keeps the SQL."""
 
 
 class Engine:
@@ -39,6 +42,8 @@ class Engine:
         self._attached: dict[int, str] = {}
         self._uses: Counter[int] = Counter()
         self._sound: dict[str, str] = {}
+        self.memo = Memo()
+        self._compiled: dict[Hashable, str] = {}
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
@@ -109,6 +114,15 @@ class Engine:
         with self._lock:
             for key in set(self._attached) - {segment.pk for segment in listed}:
                 self._detach(key)
+
+    def compile(self, key: Hashable, make: Callable[[], str]) -> str:
+        """The SQL of an expression that is asked again and again: making it costs as much as running it."""
+        sql = self._compiled.get(key)
+        if sql is None:
+            if len(self._compiled) >= COMPILED:
+                self._compiled.clear()
+            sql = self._compiled[key] = make()
+        return sql
 
     def diagnose(self, error: duckdb.Error, segments: Sequence[Segment]) -> Exception:
         """What a failed query means: ColumnsDamaged when a segment's content has changed, else the error itself."""

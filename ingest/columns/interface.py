@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 from pyroaring import BitMap
 
+from ingest.columns.weights import Weights
 from ingest.fields import Field, FieldType
 from ingest.models import CustomerKind
 
@@ -42,6 +43,19 @@ class Sealed:
     versions: int
 
 
+class Weighing(Protocol):
+    """How much chosen events of each customer weigh; for a company also those of its users that name none."""
+
+    def within(self, kind: CustomerKind, span: Span) -> Weights:
+        """The visible events in the span."""
+
+    def arrived(self, kind: CustomerKind, span: Span, since: datetime) -> Weights:
+        """Those of `within` that were not yet visible at `since`; reads recent segments only."""
+
+    def seen_then(self, kind: CustomerKind, spans: Sequence[Span], then: datetime) -> Weights:
+        """The events in the spans that were visible at `then`, an earlier instant."""
+
+
 class Snapshot(Protocol):
     """What was visible at one instant: events with `time` and `received_at` at or before it, profiles received by then.
 
@@ -64,6 +78,13 @@ class Snapshot(Protocol):
 
     def new_events(self, kind: CustomerKind, span: Span, since: datetime) -> ir.Table:
         """Those of `events` that were not yet visible at `since`; reads recent segments only."""
+
+    def weigh(self, chosen: Callable[[ir.Table], ir.Table], key: str | None) -> Weighing:
+        """Weigh the rows that `chosen` leaves of a table with the columns of `all_events`.
+
+        `key` says all there is to say about the choice, so that what was found is used again in later snapshots;
+        None where the choice depends on the clock.
+        """
 
     def profiles(self, kind: CustomerKind) -> ir.Table:
         """One row per existing customer of the kind: `customer, external_id, held_from` (null: known by events only),

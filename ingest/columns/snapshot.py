@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
+import numpy as np
 import pyarrow as pa
+from django.db.models import Prefetch, prefetch_related_objects
 from pyroaring import BitMap
 
 from ingest.columns.engine import BROKEN, Engine, catalog
@@ -24,12 +26,16 @@ from ingest.columns.layout import (
     NEW_ACTIVITY_ROWS,
     PROFILE_ROWS,
 )
+from ingest.columns.memo import Arrays
 from ingest.columns.tables import Cursor
 from ingest.columns.visible import MAPS as MAP_COLUMNS
 from ingest.columns.visible import VALUES, VERSION, Visible
+from ingest.columns.weighing import SOURCE, Weighing
+from ingest.columns.weights import Adoption
 from ingest.fields import Field, FieldType
-from ingest.models import CustomerKind, Erasure, Segment
+from ingest.models import Customer, CustomerKind, Erasure, Segment
 
+Found = TypeVar("Found")
 _BEGINNING = Span(None, datetime.max.replace(tzinfo=UTC))
 _MAP_OF = {type_: name for name, type_ in MAPS.items()}
 _NONE_OF = {type_: ibis.null(ibis.dtype(COLUMN_TYPES[type_])) for type_ in MAPS.values()}
@@ -46,7 +52,7 @@ class DuckDBSnapshot:
         self._visible = Visible(segments, at)
         self._backend = ibis.duckdb.from_connection(cursor)
         self._made: dict[Any, str] = {}
-        self._universes: dict[CustomerKind, BitMap] = {}
+        self._found: dict[Any, Any] = {}
 
     # --- Tables of the interface
 
@@ -59,6 +65,13 @@ class DuckDBSnapshot:
 
     def new_events(self, kind: CustomerKind, span: Span, since: datetime) -> ir.Table:
         return self._table(self._events(kind, span, since), EVENT_ROWS)
+
+    def weigh(self, chosen: Callable[[ir.Table], ir.Table], key: str | None) -> Weighing:
+        def compile_() -> str:
+            return str(self._backend.compile(chosen(self._table(SOURCE, ALL_EVENT_ROWS))))
+
+        sql = compile_() if key is None else self._engine.compile(("weigh", key), compile_)
+        return Weighing(sql, key is not None, self._engine, self._visible, self._arrays, self._adoption)
 
     def profiles(self, kind: CustomerKind) -> ir.Table:
         return self._table(self._profiles(kind), PROFILE_ROWS)
@@ -81,6 +94,9 @@ class DuckDBSnapshot:
     # --- Sets of customers
 
     def changed_profiles(self, kind: CustomerKind, since: datetime) -> BitMap:
+        return self._once(("changed", kind, since), lambda: self._changed(kind, since)).copy()
+
+    def _changed(self, kind: CustomerKind, since: datetime) -> BitMap:
         changed = self._fetch(self._visible.changed(kind, since))
         if kind == CustomerKind.USER:
             companies = self._visible.changed(CustomerKind.COMPANY, since)
@@ -88,13 +104,21 @@ class DuckDBSnapshot:
         return changed & self.universe(kind)
 
     def erased_since(self, kind: CustomerKind, since: datetime) -> BitMap:
-        erasures = Erasure.objects.filter(erased_at__gt=since, erased_at__lte=self.at, customer__kind=kind)
-        return BitMap(erasures.values_list("customer_id", flat=True))
+        return BitMap(
+            erasure.customer_id
+            for erasure in self._once("erasures", self._erasures)
+            if erasure.erased_at > since and erasure.customer.kind == kind
+        )
+
+    def _erasures(self) -> list[Erasure]:
+        """Those by the instant: read before the customers, since no database knows how few there are."""
+        erasures = list(Erasure.objects.filter(erased_at__lte=self.at))
+        prefetch_related_objects(erasures, Prefetch("customer", Customer.objects.only("kind")))
+        return erasures
 
     def universe(self, kind: CustomerKind) -> BitMap:
-        if kind not in self._universes:
-            self._universes[kind] = self._fetch(f"SELECT customer FROM {self._activity(kind)}")
-        return self._universes[kind].copy()
+        activity = self._activity(kind)
+        return self._once(("universe", kind), lambda: self._fetch(f"SELECT customer FROM {activity}")).copy()
 
     # --- Values
 
@@ -281,6 +305,25 @@ class DuckDBSnapshot:
         self._cursor.register("given", given)
         self._execute(f"CREATE TEMP TABLE {name} AS SELECT customer::INTEGER AS customer FROM given")
         self._cursor.unregister("given")
+
+    def _once(self, key: Hashable, find: Callable[[], Found]) -> Found:
+        """What was found under this key; found when first asked for."""
+        if key not in self._found:
+            self._found[key] = find()
+        found: Found = self._found[key]
+        return found
+
+    def _adoption(self) -> Adoption:
+        def find() -> Adoption:
+            links = self._arrays(f'SELECT "user", company FROM {self._companies()}')
+            return Adoption(links["user"], links["company"])
+
+        return self._once("adoption", find)
+
+    def _arrays(self, query: str) -> Arrays:
+        """The columns of a query's answer, none of which is null."""
+        arrays: dict[str, np.ndarray] = self._execute(query).fetchnumpy()
+        return arrays
 
     def _fetch(self, query: str) -> BitMap:
         [column] = self._execute(f"SELECT CAST(column0 AS UINTEGER) FROM ({query}) AS t(column0)").fetchnumpy().values()

@@ -6,7 +6,7 @@ when it was received. Otherwise its rows are filtered and summed up anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +20,8 @@ VALUES = ", ".join(EVENTS.names[EVENTS.get_field_index("type") :])
 """The columns of an event that criteria read."""
 VERSION = ", ".join(VERSIONS.names)
 PAIR = "user_id, company_id, first_time, last_time, first_received"
+LARGE = 20_000
+"""Rows from which on a segment is asked by itself and its answers are kept; smaller ones are asked together."""
 MAPS = "text, number, boolean, moment, present"
 
 
@@ -46,10 +48,15 @@ class Visible:
 
     # --- Events
 
-    def events(self, span: Span, since: datetime | None = None) -> str:
-        """The visible events in the span; with `since` only those that were not yet visible then."""
+    def events(self, span: Span, since: datetime | None = None, but: Collection[Segment] = ()) -> str:
+        """The visible events in the span; with `since` only those that were not yet visible then.
+
+        `but` are segments to leave out.
+        """
         parts: list[str] = []
         for segment in self.of(Segment.Kind.EVENTS):
+            if segment in but:
+                continue
             first, last = _times(segment)
             apart = (span.start is not None and last < span.start) or first >= span.end or first > self.at
             if not apart and (since is None or max(last, _last_received(segment)) > since):
@@ -73,6 +80,18 @@ class Visible:
         return [
             _select(name, "events", "*", [*conditions, f"time > {moment(since)}"]),
             _select(name, "events", "*", [*conditions, f"time <= {moment(since)}", f"received_at > {moment(since)}"]),
+        ]
+
+    def whole(self, span: Span) -> list[Segment]:
+        """The large segments of which every event is visible and in the span."""
+        end = min(span.end, self.at + timedelta(microseconds=1))
+        return [
+            each
+            for each in self.of(Segment.Kind.EVENTS)
+            if each.rows >= LARGE
+            and self.complete(each)
+            and (span.start is None or _times(each)[0] >= span.start)
+            and _times(each)[1] < end
         ]
 
     # --- Who was seen when

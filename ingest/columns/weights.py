@@ -1,0 +1,72 @@
+"""How much the events of each customer weigh in all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from pyroaring import BitMap
+
+from ingest.columns.memo import Arrays
+from ingest.models import CustomerKind
+
+
+@dataclass(frozen=True)
+class Weights:
+    """`sums[i]` is what the events of `customers[i]` weigh; ids ascend, customers without events are left out."""
+
+    customers: np.ndarray
+    sums: np.ndarray
+
+    def between(self, least: int, most: int | None) -> BitMap:
+        """The customers whose events weigh so much; `least` is 1 or more, no upper bound when `most` is None."""
+        enough = self.sums >= least
+        return BitMap(self.customers[enough if most is None else enough & (self.sums <= most)])
+
+    def of(self, ids: BitMap) -> dict[int, int]:
+        """`{customer: sum}` of those of the customers that have events."""
+        asked = np.array(ids.to_array(), dtype=np.int64)
+        places = np.searchsorted(self.customers, asked)
+        places[places == len(self.customers)] = 0
+        found = self.customers[places] == asked if len(self.customers) else np.zeros(len(asked), dtype=bool)
+        return dict(zip(asked[found].tolist(), self.sums[places[found]].tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """`companies[user]` is the company that a user's events without one count for; 0 for none."""
+
+    users: np.ndarray
+    links: np.ndarray
+
+    @cached_property
+    def companies(self) -> np.ndarray:
+        dense = np.zeros(int(self.users.max(initial=0)) + 1, dtype=np.int32)
+        dense[self.users] = self.links
+        return dense
+
+    def of(self, users: np.ndarray) -> np.ndarray:
+        """The company of each of these users (0 for none)."""
+        known = users < len(self.companies)
+        return np.where(known, self.companies[np.where(known, users, 0)], 0)
+
+
+def add_up(parts: Sequence[Arrays], kind: CustomerKind, adoption: Adoption | None = None) -> Weights:
+    """The sums per customer of the kind, from sums per named user and company (`user`, `company`: 0 for none; `n`).
+
+    For companies, events of a user that name none count for the company that adopts them.
+    """
+    users, companies, sums = (_joined(parts, name) for name in ("user", "company", "n"))
+    customers = users if adoption is None else np.where(companies > 0, companies, adoption.of(users))
+    if kind == CustomerKind.COMPANY and adoption is None:
+        raise ValueError("companies need an adoption")
+    totals = np.bincount(customers, weights=sums)  # exact: whole numbers below 2 ** 53
+    totals[:1] = 0
+    found = np.flatnonzero(totals)
+    return Weights(found, totals[found].astype(np.int64))
+
+
+def _joined(parts: Sequence[Arrays], name: str) -> np.ndarray:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *(part[name] for part in parts)]).astype(np.int64, copy=False)
