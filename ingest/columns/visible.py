@@ -6,7 +6,7 @@ when it was received. Otherwise its rows are filtered and summed up anew.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +20,7 @@ VALUES = ", ".join(EVENTS.names[EVENTS.get_field_index("type") :])
 """The columns of an event that criteria read."""
 VERSION = ", ".join(VERSIONS.names)
 PAIR = "user_id, company_id, first_time, last_time, first_received"
+DAY = timedelta(days=1)
 LARGE = 20_000
 """Rows from which on a segment is asked by itself and its answers are kept; smaller ones are asked together."""
 MAPS = "text, number, boolean, moment, present"
@@ -48,15 +49,10 @@ class Visible:
 
     # --- Events
 
-    def events(self, span: Span, since: datetime | None = None, but: Collection[Segment] = ()) -> str:
-        """The visible events in the span; with `since` only those that were not yet visible then.
-
-        `but` are segments to leave out.
-        """
+    def events(self, span: Span, since: datetime | None = None) -> str:
+        """The visible events in the span; with `since` only those that were not yet visible then."""
         parts: list[str] = []
         for segment in self.of(Segment.Kind.EVENTS):
-            if segment in but:
-                continue
             first, last = _times(segment)
             apart = (span.start is not None and last < span.start) or first >= span.end or first > self.at
             if not apart and (since is None or max(last, _last_received(segment)) > since):
@@ -82,17 +78,28 @@ class Visible:
             _select(name, "events", "*", [*conditions, f"time <= {moment(since)}", f"received_at > {moment(since)}"]),
         ]
 
-    def whole(self, span: Span) -> list[Segment]:
-        """The large segments of which every event is visible and in the span."""
+    def split(self, span: Span) -> tuple[list[tuple[Segment, Span]], str]:
+        """The visible events in the span, in two parts: whole UTC days of large segments that are complete, and SQL
+        for all others."""
         end = min(span.end, self.at + timedelta(microseconds=1))
-        return [
-            each
-            for each in self.of(Segment.Kind.EVENTS)
-            if each.rows >= LARGE
-            and self.complete(each)
-            and (span.start is None or _times(each)[0] >= span.start)
-            and _times(each)[1] < end
-        ]
+        days: list[tuple[Segment, Span]] = []
+        others: list[str] = []
+        for segment in self.of(Segment.Kind.EVENTS):
+            first, last = _times(segment)
+            if (span.start is not None and last < span.start) or first >= end:
+                continue
+            start = first if span.start is None or span.start < first else span.start
+            first_day = _day(first) if start == first else _day(start + DAY - timedelta(microseconds=1))
+            end_of_days = _day(last) + DAY if last < end else _day(end)
+            if segment.rows < LARGE or not self.complete(segment) or first_day >= end_of_days:
+                others += self._events_of(segment, span, None)
+                continue
+            days.append((segment, Span(first_day, end_of_days)))
+            if start < first_day:
+                others += self._events_of(segment, Span(span.start, first_day), None)
+            if last >= end_of_days:
+                others += self._events_of(segment, Span(end_of_days, span.end), None)
+        return days, _union(others, "events", "*")
 
     # --- Who was seen when
 
@@ -157,6 +164,11 @@ class Visible:
                 held = [*conditions, f"received_at <= {moment(self.at)}"]
                 parts += [_select(catalog(segment), table, of_others, held) for table in ("newest", "superseded")]
         return _union(parts, "newest", of_complete)
+
+
+def _day(at: datetime) -> datetime:
+    """The UTC midnight before the instant, or the instant."""
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _times(segment: Segment) -> tuple[datetime, datetime]:

@@ -1,15 +1,17 @@
-"""Weigh chosen events: one query over each large segment, whose answer is kept, and one over all that is left."""
+"""Weigh chosen events: by day in each large segment, which is kept, and what is left in one query."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
 
 from ingest.columns.engine import Engine, catalog
 from ingest.columns.interface import Span
 from ingest.columns.memo import Arrays
-from ingest.columns.visible import Visible
+from ingest.columns.visible import DAY, Visible
 from ingest.columns.weights import Adoption, Weights, add_up
 from ingest.models import CustomerKind, Segment
 
@@ -30,9 +32,10 @@ class Weighing:
     adoption: Callable[[], Adoption]
 
     def within(self, kind: CustomerKind, span: Span) -> Weights:
-        whole = self.visible.whole(span) if self.lasting else []
-        rest = self.visible.events(span, but=whole)
-        return self._add_up([*map(self._of_segment, whole), self._of(f"({rest})")], kind)
+        if not self.lasting:
+            return self._add_up([self._of(f"({self.visible.events(span)})")], kind)
+        days, others = self.visible.split(span)
+        return self._add_up([*(self._of_days(*each) for each in days), self._of(f"({others})")], kind)
 
     def arrived(self, kind: CustomerKind, span: Span, since: datetime) -> Weights:
         return self._add_up([self._of(f"({self.visible.events(span, since)})")], kind)
@@ -41,15 +44,37 @@ class Weighing:
         before = Visible(self.visible.segments, then)
         return self._add_up([self._of(f"({before.events(span)})") for span in spans], kind)
 
-    def _of_segment(self, segment: Segment) -> Arrays:
-        return self.engine.memo.get((segment.checksum, self.chosen), lambda: self._of(f"{catalog(segment)}.events"))
+    def _of_days(self, segment: Segment, days: Span) -> Arrays:
+        """What is in these UTC days of a segment: a slice of what was found in all of it."""
+        key = ("weights by day", segment.checksum, self.chosen)
+        found = self.engine.memo.get(key, lambda: self._by_day(segment))
+        first, end = np.searchsorted(found["day"], [_number(days.start), _number(days.end)])
+        return {name: array[first:end] for name, array in found.items()}
+
+    def _by_day(self, segment: Segment) -> Arrays:
+        day = f"(epoch_us(time) // {DAY // timedelta(microseconds=1)})::INTEGER"
+        found = self.read(f"{self._sums(f'{catalog(segment)}.events', f', {day} AS day')} ORDER BY day")
+        return {name: _narrow(array) for name, array in found.items()}
 
     def _of(self, source: str) -> Arrays:
+        return self.read(self._sums(source))
+
+    def _sums(self, source: str, more: str = "") -> str:
         events = self.chosen.replace(f'"{SOURCE}"', source)
-        return self.read(
-            f"""SELECT coalesce(user_id, 0) AS "user", coalesce(company_id, 0) AS company, sum(weight)::BIGINT AS n
-                FROM ({events}) GROUP BY ALL"""
-        )
+        return f"""SELECT coalesce(user_id, 0) AS "user", coalesce(company_id, 0) AS company,
+                          sum(weight)::BIGINT AS n{more}
+            FROM ({events}) GROUP BY ALL"""
 
     def _add_up(self, parts: Sequence[Arrays], kind: CustomerKind) -> Weights:
         return add_up(parts, kind, self.adoption() if kind == CustomerKind.COMPANY else None)
+
+
+def _number(day: datetime | None) -> int:
+    """The days since 1970 at a UTC midnight."""
+    assert day is not None
+    return (day - datetime(1970, 1, 1, tzinfo=UTC)) // DAY
+
+
+def _narrow(numbers: np.ndarray) -> np.ndarray:
+    """Whole numbers of 0 or more in as few bytes as they fit in."""
+    return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))
