@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, TypeVar
 
 import ibis
@@ -26,7 +27,9 @@ from ingest.columns.layout import (
     NEW_ACTIVITY_ROWS,
     PROFILE_ROWS,
 )
+from ingest.columns.links import link
 from ingest.columns.memo import Arrays
+from ingest.columns.seen import Activity, Seen
 from ingest.columns.tables import Cursor
 from ingest.columns.visible import MAPS as MAP_COLUMNS
 from ingest.columns.visible import VALUES, VERSION, Visible
@@ -71,7 +74,7 @@ class DuckDBSnapshot:
             return str(self._backend.compile(chosen(self._table(SOURCE, ALL_EVENT_ROWS))))
 
         sql = compile_() if key is None else self._engine.compile(("weigh", key), compile_)
-        return Weighing(sql, key is not None, self._engine, self._visible, self._arrays, self._adoption)
+        return Weighing(sql, key is not None, self._engine, self._visible, self._arrays, self._links)
 
     def profiles(self, kind: CustomerKind) -> ir.Table:
         return self._table(self._profiles(kind), PROFILE_ROWS)
@@ -105,20 +108,23 @@ class DuckDBSnapshot:
 
     def erased_since(self, kind: CustomerKind, since: datetime) -> BitMap:
         return BitMap(
-            erasure.customer_id
-            for erasure in self._once("erasures", self._erasures)
-            if erasure.erased_at > since and erasure.customer.kind == kind
+            each.customer_id
+            for each in self._erasures()
+            if each.customer.kind == kind and since < each.erased_at <= self.at
         )
 
     def _erasures(self) -> list[Erasure]:
-        """Those by the instant: read before the customers, since no database knows how few there are."""
-        erasures = list(Erasure.objects.filter(erased_at__lte=self.at))
-        prefetch_related_objects(erasures, Prefetch("customer", Customer.objects.only("kind")))
-        return erasures
+        """All of them, with their customers; read one after the other, since no database knows how few there are."""
+
+        def read() -> list[Erasure]:
+            erasures = list(Erasure.objects.all())
+            prefetch_related_objects(erasures, Prefetch("customer", Customer.objects.only("kind", "erased_at")))
+            return erasures
+
+        return self._once("erasures", read)
 
     def universe(self, kind: CustomerKind) -> BitMap:
-        activity = self._activity(kind)
-        return self._once(("universe", kind), lambda: self._fetch(f"SELECT customer FROM {activity}")).copy()
+        return self._once(("universe", kind), lambda: BitMap(self._seen_when(kind).customers)).copy()
 
     # --- Values
 
@@ -171,32 +177,42 @@ class DuckDBSnapshot:
                 FROM ({visible}) JOIN {self._adopting()} ON user_id = "user" WHERE company_id IS NULL"""
         return self._make("VIEW", ("events", kind, span, since), lambda: query)
 
-    def _hidden(self) -> str:
-        """`customer`: those who were erased."""
-        if "hidden" not in self._made:
-            erased = Erasure.objects.filter(customer__erased_at__isnull=False)
-            self._load("hidden", BitMap(erased.values_list("customer_id", flat=True)))
-            self._made["hidden"] = "hidden"
-        return "hidden"
+    def _hidden(self) -> BitMap:
+        """Those who were erased, also after the instant."""
+        return BitMap(each.customer_id for each in self._erasures() if each.customer.erased_at is not None)
 
-    def _seen(self) -> str:
-        """Who was seen when; what has to be summed up from events is summed up once."""
-        summed = all(self._visible.complete(each) for each in self._segments)
-        return self._make("VIEW" if summed else "TABLE", "seen", self._visible.seen)
+    def _hidden_table(self) -> str:
+        """`customer`: those who are hidden."""
+        return self._make_of("hidden", lambda: {"customer": self._hidden().to_array()})
+
+    @cached_property
+    def _seen(self) -> Seen:
+        return Seen(self._engine, self._visible, self._arrays)
+
+    def _seen_when(self, kind: CustomerKind) -> Activity:
+        company_of = self._links().companies if kind == CustomerKind.COMPANY else None
+        return self._once(("activity", kind), lambda: self._seen.activity(kind, company_of, self._hidden()))
 
     def _fresh(self) -> str:
         """The newest versions of the customers of whom a segment beside the base says something."""
         return self._make("TABLE", "fresh", self._newest_beside)
 
     def _newest_beside(self) -> str:
+        """A version of the base comes into it only where it is newer than those beside: found out by keys alone."""
         base = self._visible.base()
         beside = self._visible.versions_beside(base)
+        keys = f"SELECT customer, received_at, version, sealed, false AS of_base FROM ({beside})"
+        versions = f"SELECT {VERSION} FROM ({beside})"
         if base is not None:
-            also = f"SELECT {VERSION} FROM {catalog(base)}.newest WHERE customer IN (SELECT customer FROM ({beside}))"
-            beside = f"{beside} UNION ALL {also}"
-        return f"""SELECT v.* FROM ({beside}) AS v JOIN (
-                SELECT customer, max((received_at, version, sealed)) AS newest FROM ({beside}) GROUP BY customer) AS n
-            ON v.customer = n.customer AND v.version = n.newest[2] AND v.sealed = n.newest[3]"""
+            newest = f"{catalog(base)}.newest"
+            keys += f""" UNION ALL SELECT customer, received_at, version, sealed, true FROM {newest}
+                WHERE customer IN (SELECT customer FROM ({beside}))"""
+            versions += f""" UNION ALL SELECT {VERSION} FROM {newest}
+                WHERE customer IN (SELECT customer FROM chosen WHERE newest[4])"""
+        return f"""WITH chosen AS MATERIALIZED (
+                SELECT customer, max((received_at, version, sealed, of_base)) AS newest FROM ({keys}) GROUP BY customer)
+            SELECT v.* FROM ({versions}) AS v JOIN chosen AS c
+            ON v.customer = c.customer AND v.version = c.newest[2] AND v.sealed = c.newest[3]"""
 
     def _held(self) -> str:
         """The newest version of every customer, as in `layout.VERSIONS`."""
@@ -207,71 +223,52 @@ class DuckDBSnapshot:
             query += f" UNION ALL SELECT {VERSION} FROM {catalog(base)}.newest WHERE {unchanged}"
         return self._make("VIEW", "held", lambda: query)
 
+    def _links(self) -> Adoption:
+        """The company of each user, also as a table by `_companies`."""
+
+        def find() -> Adoption:
+            return link(self._given(), self._seen.pairs, self._hidden(), self._latest_name)
+
+        return self._once("links", find)
+
+    def _given(self) -> Arrays:
+        """`user, company` as the profiles say, 0 for none; those of the base first."""
+        select = """SELECT customer AS "user", coalesce(company, 0) AS company FROM {} WHERE kind = 'user'"""
+        fresh = self._arrays(select.format(self._fresh()))
+        base = self._visible.base()
+        if base is None:
+            return fresh
+        of_base = f"{catalog(base)}.newest"
+        kept = self._engine.memo.get(("given", base.checksum), lambda: self._arrays(select.format(of_base)))
+        return {name: np.concatenate([kept[name], fresh[name]]) for name in fresh}
+
+    def _latest_name(self, users: np.ndarray, companies: np.ndarray) -> Arrays:
+        tied = self._make_of(f"tied {len(self._made)}", lambda: {"user": users, "company": companies})
+        return self._arrays(
+            f"""SELECT "user", arg_max(company, external_id) AS company
+                FROM {tied} JOIN ({self._visible.customers()}) ON id = company GROUP BY "user" """
+        )
+
     def _companies(self) -> str:
-        """`user, company`: given by the profile, else that of the user's latest event that names one."""
-        given = self._make(
-            "TABLE",
-            "given",
-            lambda: (
-                f"""SELECT customer AS "user", company FROM {self._held()}
-                        WHERE kind = 'user' AND company IS NOT NULL"""
-            ),
-        )
-        named = self._make(
-            "TABLE",
-            "named",
-            lambda: (
-                f"""SELECT user_id AS "user", company_id AS company, max(last_time) AS last_time FROM {self._seen()}
-                        WHERE user_id IS NOT NULL AND company_id IS NOT NULL
-                          AND user_id NOT IN (SELECT "user" FROM {given}) GROUP BY ALL"""
-            ),
-        )
-        return self._make(
-            "TABLE",
-            "companies",
-            lambda: (
-                f"""SELECT "user", company FROM (
-                    SELECT "user", company FROM {given} UNION ALL
-                    SELECT "user", arg_max(company, external_id)
-                    FROM {named} JOIN ({self._visible.customers()}) ON id = company
-                    WHERE ("user", last_time) IN (SELECT ("user", max(last_time)) FROM {named} GROUP BY "user")
-                    GROUP BY "user")
-                WHERE company NOT IN (SELECT customer FROM {self._hidden()})"""
-            ),
-        )
+        """`user, company`."""
+        links = self._links()
+        return self._make_of("companies", lambda: {"user": links.users, "company": links.links})
 
     def _adopting(self) -> str:
         """`user, company` of the users with events that name no company."""
-        return self._make(
-            "TABLE",
-            "adopting",
-            lambda: (
-                f"""SELECT * FROM {self._companies()}
-                        WHERE "user" IN (SELECT user_id FROM {self._seen()} WHERE company_id IS NULL)"""
-            ),
-        )
+
+        def find() -> Arrays:
+            users = np.unique(self._seen.alone)
+            companies = self._links().of(users)
+            return {"user": users[companies > 0], "company": companies[companies > 0]}
+
+        return self._make_of("adopting", find)
 
     def _activity(self, kind: CustomerKind) -> str:
-        return self._make("TABLE", ("activity", kind), lambda: self._activity_query(kind))
-
-    def _activity_query(self, kind: CustomerKind) -> str:
-        column = f"{kind}_id"
-        sources = [
-            f"SELECT {column} AS customer, first_time, last_time, first_received FROM {self._seen()}",
-            f"SELECT customer, NULL, NULL, first_received FROM ({self._visible.said(kind)})",
-        ]
-        if kind == CustomerKind.COMPANY:
-            own = f'{self._seen()} JOIN {self._adopting()} ON user_id = "user" WHERE company_id IS NULL'
-            sources.append(f"SELECT company, first_time, last_time, NULL FROM {own}")
-        return f"""SELECT customer, min(first_time) AS first_seen_time, max(last_time) AS last_seen_time,
-                          min(first_received) AS created
-            FROM ({" UNION ALL ".join(sources)})
-            WHERE customer IS NOT NULL AND customer NOT IN (SELECT customer FROM {self._hidden()})
-            GROUP BY customer HAVING created IS NOT NULL"""
+        return self._make_of(("activity", kind), self._seen_when(kind).table)
 
     def _profiles(self, kind: CustomerKind) -> str:
-        held, hidden = self._held(), self._hidden()
-        known = self._make("TABLE", ("unprofiled", kind), lambda: self._unprofiled_query(kind))
+        held, hidden = self._held(), self._hidden_table()
         none = ", ".join(f"NULL AS {name}" for name in MAP_COLUMNS.split(", "))
         return self._make(
             "VIEW",
@@ -279,15 +276,29 @@ class DuckDBSnapshot:
             lambda: (
                 f"""SELECT customer, external_id, received_at AS held_from, {MAP_COLUMNS} FROM {held}
                         WHERE kind = '{kind}' AND customer NOT IN (SELECT customer FROM {hidden})
-                        UNION ALL SELECT id, external_id, NULL, {none} FROM {known}"""
+                        UNION ALL SELECT id, external_id, NULL, {none} FROM {self._unprofiled(kind)}"""
             ),
         )
 
-    def _unprofiled_query(self, kind: CustomerKind) -> str:
-        """Those who are known by events only."""
-        profiled = f"SELECT customer FROM {self._held()} WHERE kind = '{kind}'"
-        return f"""SELECT DISTINCT id, external_id FROM ({self._visible.customers()})
-            WHERE kind = '{kind}' AND id IN (SELECT customer FROM {self._activity(kind)}) AND id NOT IN ({profiled})"""
+    def _unprofiled(self, kind: CustomerKind) -> str:
+        """`id, external_id` of those who are known by events only."""
+        ids = self._make_of(
+            ("unprofiled ids", kind), lambda: {"id": (self.universe(kind) - self._profiled(kind)).to_array()}
+        )
+        customers = self._visible.customers()
+        query = f"SELECT DISTINCT id, external_id FROM ({customers}) WHERE id IN (SELECT id FROM {ids})"
+        return self._make("TABLE", ("unprofiled", kind), lambda: query)
+
+    def _profiled(self, kind: CustomerKind) -> BitMap:
+        """Of whom something was said."""
+        select = f"SELECT customer FROM {{}} WHERE kind = '{kind}'"
+        found = self._fetch(select.format(self._fresh()))
+        base = self._visible.base()
+        if base is None:
+            return found
+        of_base = f"{catalog(base)}.newest"
+        kept = self._engine.memo.get(("profiled", base.checksum, kind), lambda: self._arrays(select.format(of_base)))
+        return found | BitMap(kept["customer"].astype(np.uint32))
 
     # --- SQL
 
@@ -297,6 +308,15 @@ class DuckDBSnapshot:
             sql = query()
             name = f"made_{len(self._made)}"
             self._execute(f"CREATE TEMP {what} {name} AS {sql}")
+            self._made[key] = name
+        return self._made[key]
+
+    def _make_of(self, key: Hashable, find: Callable[[], Any]) -> str:
+        """A view under this key of arrays by column name, or of an Arrow table, that `find` makes."""
+        if key not in self._made:
+            found = find()
+            name = f"made_{len(self._made)}"
+            self._cursor.register(name, found if isinstance(found, pa.Table) else pa.table(dict(found)))
             self._made[key] = name
         return self._made[key]
 
@@ -312,13 +332,6 @@ class DuckDBSnapshot:
             self._found[key] = find()
         found: Found = self._found[key]
         return found
-
-    def _adoption(self) -> Adoption:
-        def find() -> Adoption:
-            links = self._arrays(f'SELECT "user", company FROM {self._companies()}')
-            return Adoption(links["user"], links["company"])
-
-        return self._once("adoption", find)
 
     def _arrays(self, query: str) -> Arrays:
         """The columns of a query's answer, none of which is null."""

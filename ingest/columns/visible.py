@@ -103,23 +103,25 @@ class Visible:
 
     # --- Who was seen when
 
-    def seen(self) -> str:
-        """`user_id, company_id, first_time, last_time, first_received` of visible events, some pairs several times."""
+    def seen(self) -> tuple[list[Segment], str]:
+        """Who was seen when: large segments whose table `pairs` holds as it stands, and SQL for all others.
+
+        The SQL gives `user_id, company_id, first_time, last_time, first_received`, some pairs several times.
+        """
         events = self.of(Segment.Kind.EVENTS)
         usable = {each.pk: each for each in self.of(Segment.Kind.SUMMARY) if self.complete(each)}
         summaries = [usable[key] for key in {each.summary_id for each in events} if key in usable]
         alone = [each for each in events if each.summary_id not in usable]
-        parts = [sql for each in summaries for sql in self._pairs(each)]
-        for each in alone:
-            parts += self._pairs(each) if self.complete(each) else [self._grouped(each)]
-        return _union(parts, "pairs", PAIR)
+        complete = [*summaries, *(each for each in alone if self.complete(each))]
+        parts = [self._early(each) for each in complete]
+        parts += [_select(catalog(each), "pairs", PAIR) for each in complete if each.rows < LARGE]
+        parts += [self._grouped(each) for each in alone if not self.complete(each)]
+        return [each for each in complete if each.rows >= LARGE], _union(parts, "pairs", PAIR)
 
-    def _pairs(self, segment: Segment) -> list[str]:
+    def _early(self, segment: Segment) -> str:
+        """What a complete segment has of events that were still ahead of its last receipt."""
         early = "user_id, company_id, time AS first_time, time AS last_time, received_at AS first_received"
-        return [
-            _select(catalog(segment), "pairs", PAIR),
-            _select(catalog(segment), "early", early, [f"time <= {moment(self.at)}"]),
-        ]
+        return _select(catalog(segment), "early", early, [f"time <= {moment(self.at)}"])
 
     def _grouped(self, segment: Segment) -> str:
         named = "coalesce(user_id, company_id) IS NOT NULL"
@@ -130,10 +132,13 @@ class Visible:
 
     # --- Customers
 
-    def said(self, kind: CustomerKind) -> str:
-        """`customer, first_received`: of whom something was said by the instant, some customers several times."""
+    def said(self, kind: CustomerKind, but: Segment | None = None) -> str:
+        """`customer, first_received`: of whom something was said by the instant, some customers several times.
+
+        Without what the segment `but` says.
+        """
         of_kind = [f"kind = '{kind}'"]
-        return self._versions("customer, first_received", "customer, received_at AS first_received", of_kind)
+        return self._versions("customer, first_received", "customer, received_at AS first_received", of_kind, but)
 
     def changed(self, kind: CustomerKind, since: datetime) -> str:
         """`customer`: of whom something was said after `since`."""
