@@ -23,6 +23,7 @@ from cohorts.criteria.operators import (
     InRange,
     Is,
     On,
+    moves,
 )
 from cohorts.criteria.place import Place, quoted, read_choice, read_list, read_number, read_object, read_text
 from cohorts.criteria.windows import Clock, parse_period
@@ -60,6 +61,11 @@ class Condition:
     def holds(self, cell: Cell, clock: Clock) -> ir.BooleanValue:
         """Whether the value passes the check, not regarding `negative`; never null."""
         return self.check.holds(cell, clock)
+
+    @property
+    def key(self) -> str | None:
+        """What tells this condition from others; None where the clock decides too. Not the values: `True == 1`."""
+        return None if moves(self.check) else repr(self)
 
     @property
     def subject(self) -> str:

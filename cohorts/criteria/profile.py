@@ -43,29 +43,30 @@ class Profile(Leaf):
 
     def evaluate(self, view: View) -> Matched:
         """Finds the customers that pass the positive check; a negative one is their complement."""
-        cell = self._cell(view.snapshot)
-        passing = cell.table.filter(self.condition.holds(cell, view.clock)).select("customer")
-        found = view.snapshot.ids(self._of_customers(view.snapshot, passing)) & view.universe
+        owners = self._passing_owners(view)
+        found = (owners if self.owner == self.kind else view.snapshot.users_of(owners)) & view.universe
         return Matched(view.universe - found if self.condition.negative else found, partial(self._explain, view))
+
+    def _passing_owners(self, view: View) -> BitMap:
+        snapshot = view.snapshot
+        if self._is_activity:
+            cell = self._cell(snapshot.activity(self.owner), snapshot)
+            return snapshot.ids(cell.table.filter(self._holds(cell.table, view)))
+        by_id = self.condition.field.column is not None
+        return snapshot.passing(self.owner, partial(self._holds, view=view), self.condition.key, by_id=by_id)
+
+    def _holds(self, owners: ir.Table, view: View) -> ir.BooleanValue:
+        return self.condition.holds(self._cell(owners, view.snapshot), view.clock)
 
     @property
     def _is_activity(self) -> bool:
         return self.condition.field.column in CUSTOMER_ACTIVITY
 
-    def _cell(self, snapshot: Snapshot) -> Cell:
-        table = snapshot.activity(self.owner) if self._is_activity else snapshot.profiles(self.owner)
-        return Cell(snapshot, table, self.condition.field)
-
-    def _of_customers(self, snapshot: Snapshot, owners: ir.Table) -> ir.Table:
-        """A table about owners (column `customer`) as a table about the customers asked for."""
-        if self.owner == self.kind:
-            return owners
-        links = snapshot.companies()
-        joined = links.join(owners, links.company == owners.customer)
-        return joined.select(customer=links.user, **{name: owners[name] for name in owners.columns[1:]})
+    def _cell(self, owners: ir.Table, snapshot: Snapshot) -> Cell:
+        return Cell(snapshot, owners, self.condition.field)
 
     def _explain(self, view: View, ids: BitMap, since: datetime | None) -> dict[int, Evidence]:
-        found = self._read(view, self._values(view, since), ids)
+        found = self._read(view, ids, partial(self._values, view, since))
         reasons = {} if since is None else self._reasons(view, ids, found, since)
         name, subject, threshold = self.condition.name, self.condition.subject, self.condition.predicate
 
@@ -76,17 +77,22 @@ class Profile(Leaf):
 
         return {id_: explain(id_) for id_ in ids}
 
-    def _read(self, view: View, owners: ir.Table, ids: BitMap) -> dict[int, Row]:
-        table = self._of_customers(view.snapshot, owners).semi_join(view.snapshot.among(ids), "customer")
-        rows: list[Row] = view.snapshot.rows(table).to_pylist()
+    def _read(self, view: View, ids: BitMap, select: Callable[[ir.Table], ir.Table]) -> dict[int, Row]:
+        """Per customer the row that `select` gives of its owner, from a table `customer` of these owners."""
+        snapshot = view.snapshot
+        owner_of = dict(zip(ids, ids, strict=True)) if self.owner == self.kind else snapshot.companies_of(ids)
+        table = select(snapshot.among(BitMap(owner_of.values())))
+        rows: dict[int, Row] = {row["customer"]: row for row in snapshot.rows(table).to_pylist()}
         for name in TIMES & set(table.columns):
-            for row in rows:
+            for row in rows.values():
                 row[name] = as_utc(row[name])
-        return {row["customer"]: row for row in rows}
+        return {id_: rows[owner] for id_, owner in owner_of.items() if owner in rows}
 
-    def _values(self, view: View, since: datetime | None) -> ir.Table:
+    def _values(self, view: View, since: datetime | None, owners: ir.Table) -> ir.Table:
         """Per owner the field's value of each type it can have, and whether the clock alone turns the answer."""
-        cell = self._cell(view.snapshot)
+        snapshot = view.snapshot
+        table = snapshot.activity(self.owner) if self._is_activity else snapshot.profiles(self.owner)
+        cell = self._cell(table.semi_join(owners, "customer"), snapshot)
         values: dict[str, ir.Value] = {name: read(cell) for name, read in READERS[self.condition.field.type].items()}
         values["exists"] = cell.exists()
         if since is not None:
@@ -94,11 +100,14 @@ class Profile(Leaf):
             values["aged"] = now != then
         return cell.table.select("customer", **values)
 
+    def _arrived(self, view: View, since: datetime, owners: ir.Table) -> ir.Table:
+        return view.snapshot.new_activity(self.owner, since).semi_join(owners, "customer")
+
     def _reasons(self, view: View, ids: BitMap, found: dict[int, Row], since: datetime) -> dict[int, Reason]:
         snapshot = view.snapshot
         said = snapshot.changed_profiles(self.kind, since)
         erased = snapshot.erased_since(self.kind, since)
-        arrived = self._read(view, snapshot.new_activity(self.owner, since), ids) if self._is_activity else {}
+        arrived = self._read(view, ids, partial(self._arrived, view, since)) if self._is_activity else {}
 
         def reason(id_: int) -> Reason:
             row = found.get(id_, {})

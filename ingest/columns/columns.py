@@ -59,11 +59,11 @@ class DuckDBColumns:
             log.warning("segments were not merged: %s", problem)
 
     @contextmanager
-    def snapshot(self, at: datetime) -> Iterator[DuckDBSnapshot]:
+    def snapshot(self, at: datetime, *, keep: bool = False) -> Iterator[DuckDBSnapshot]:
         with ExitStack() as opened:
             segments = self._open(opened)
             cursor = opened.enter_context(self.engine.cursor())
-            yield DuckDBSnapshot(self.engine, cursor, segments, at)
+            yield DuckDBSnapshot(self.engine, cursor, segments, at, keep)
 
     def _open(self, opened: ExitStack) -> list[Segment]:
         """The list, each segment attached and as listed."""

@@ -90,12 +90,26 @@ class Snapshot(Protocol):
         """One row per existing customer of the kind: `customer, external_id, held_from` (null: known by events only),
         and what `value` and `exists` read. Erased customers are left out."""
 
+    def passing(
+        self, kind: CustomerKind, test: Callable[[ir.Table], ir.BooleanValue], key: str | None, *, by_id: bool
+    ) -> BitMap:
+        """The customers of the kind for whom `test`, of a table as `profiles`, is true.
+
+        `by_id`: whether customers can pass of whom only the id is known. `key` as for `weigh`.
+        """
+
     def activity(self, kind: CustomerKind) -> ir.Table:
         """One row per existing customer of the kind: `customer, first_seen_time, last_seen_time` (null without
         events), `created`."""
 
     def new_activity(self, kind: CustomerKind, since: datetime) -> ir.Table:
         """Per customer with newly visible events since then: `customer, first_new, last_new` (times of events)."""
+
+    def users_of(self, companies: BitMap) -> BitMap:
+        """The users who belong to one of the companies."""
+
+    def companies_of(self, users: BitMap) -> dict[int, int]:
+        """`{user: company}` of those of the users that belong to one."""
 
     def companies(self) -> ir.Table:
         """`user, company`: the company each user belongs to; users without one are left out."""
@@ -137,8 +151,12 @@ class Columns(Protocol):
     def seal(self, now: datetime) -> Sealed:
         """Move every waiting row into the copy, each exactly once; finishes what a killed process began."""
 
-    def snapshot(self, at: datetime) -> AbstractContextManager[Snapshot]:
-        """Open what was visible at the instant. Raises ColumnsDamaged when the copy cannot be trusted."""
+    def snapshot(self, at: datetime, *, keep: bool = False) -> AbstractContextManager[Snapshot]:
+        """Open what was visible at the instant. Raises ColumnsDamaged when the copy cannot be trusted.
+
+        `keep` what is found about old segments for later snapshots: worth its price for what is asked again and
+        again, as the criteria of saved cohorts are.
+        """
 
     def rebuild(self, now: datetime) -> Iterable[tuple[int, int]]:
         """Make the copy again from the rows; yields (rows done, rows in all). Readers use the old one until the end."""

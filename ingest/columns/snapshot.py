@@ -28,7 +28,7 @@ from ingest.columns.layout import (
     PROFILE_ROWS,
 )
 from ingest.columns.links import link
-from ingest.columns.memo import Arrays
+from ingest.columns.memo import Arrays, Memo
 from ingest.columns.seen import Activity, Seen
 from ingest.columns.tables import Cursor
 from ingest.columns.visible import MAPS as MAP_COLUMNS
@@ -47,8 +47,9 @@ _NONE_OF = {type_: ibis.null(ibis.dtype(COLUMN_TYPES[type_])) for type_ in MAPS.
 class DuckDBSnapshot:
     """`interface.Snapshot` on one cursor. Not to be shared between threads."""
 
-    def __init__(self, engine: Engine, cursor: Cursor, segments: Sequence[Segment], at: datetime) -> None:
+    def __init__(self, engine: Engine, cursor: Cursor, segments: Sequence[Segment], at: datetime, keep: bool) -> None:
         self.at = at
+        self._keep = keep
         self._engine = engine
         self._cursor = cursor
         self._segments = segments
@@ -74,7 +75,7 @@ class DuckDBSnapshot:
             return str(self._backend.compile(chosen(self._table(SOURCE, ALL_EVENT_ROWS))))
 
         sql = compile_() if key is None else self._engine.compile(("weigh", key), compile_)
-        return Weighing(sql, key is not None, self._engine, self._visible, self._arrays, self._links)
+        return Weighing(sql, self._keep and key is not None, self._engine, self._visible, self._arrays, self._links)
 
     def profiles(self, kind: CustomerKind) -> ir.Table:
         return self._table(self._profiles(kind), PROFILE_ROWS)
@@ -105,6 +106,34 @@ class DuckDBSnapshot:
             companies = self._visible.changed(CustomerKind.COMPANY, since)
             changed |= self._fetch(f'SELECT "user" FROM {self._companies()} WHERE company IN ({companies})')
         return changed & self.universe(kind)
+
+    def passing(
+        self, kind: CustomerKind, test: Callable[[ir.Table], ir.BooleanValue], key: str | None, *, by_id: bool
+    ) -> BitMap:
+        def compile_() -> str:
+            profiles = self._table(SOURCE, PROFILE_ROWS)
+            return str(self._backend.compile(profiles.filter(test(profiles)).select("customer")))
+
+        sql = compile_() if key is None else self._engine.compile(("passing", key), compile_)
+        found = self._fetch(sql.replace(f'"{SOURCE}"', _profiles_in(self._fresh(), kind)))
+        base = self._visible.base()
+        if base is not None:
+            of_base = sql.replace(f'"{SOURCE}"', _profiles_in(f"{catalog(base)}.newest", kind))
+            memo = self._engine.memo if self._keep and key is not None else Memo(0)
+            kept = memo.get(("passing", base.checksum, of_base), lambda: self._arrays(of_base))
+            found |= BitMap(kept["customer"].astype(np.uint32)) - self._fetch(f"SELECT customer FROM {self._fresh()}")
+        if by_id:
+            found |= self._fetch(sql.replace(f'"{SOURCE}"', f"(SELECT * FROM {self._profiles(kind)})"))
+        return found
+
+    def users_of(self, companies: BitMap) -> BitMap:
+        links = self._links()
+        return BitMap(links.users[np.isin(links.links, np.array(companies.to_array()))].astype(np.uint32))
+
+    def companies_of(self, users: BitMap) -> dict[int, int]:
+        asked = np.array(users.to_array(), dtype=np.int64)
+        companies = self._links().of(asked)
+        return dict(zip(asked[companies > 0].tolist(), companies[companies > 0].tolist(), strict=True))
 
     def erased_since(self, kind: CustomerKind, since: datetime) -> BitMap:
         return BitMap(
@@ -350,3 +379,9 @@ class DuckDBSnapshot:
 
     def _table(self, name: str, schema: ibis.Schema) -> ir.Table:
         return ops.DatabaseTable(name=name, schema=schema, source=self._backend, namespace=ops.Namespace()).to_expr()
+
+
+def _profiles_in(table: str, kind: CustomerKind) -> str:
+    """The newest versions in a table as rows of `layout.PROFILE_ROWS`."""
+    columns = f"customer, external_id, received_at AS held_from, {MAP_COLUMNS}"
+    return f"(SELECT {columns} FROM {table} WHERE kind = '{kind}')"

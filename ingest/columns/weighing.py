@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -52,9 +52,9 @@ class Weighing:
         return {name: array[first:end] for name, array in found.items()}
 
     def _by_day(self, segment: Segment) -> Arrays:
-        day = f"(epoch_us(time) // {DAY // timedelta(microseconds=1)})::INTEGER"
-        found = self.read(f"{self._sums(f'{catalog(segment)}.events', f', {day} AS day')} ORDER BY day")
-        return {name: _narrow(array) for name, array in found.items()}
+        sums = self._sums(f"{catalog(segment)}.events", ", time::DATE - DATE '1970-01-01' AS day")
+        found = self.read(f"{sums} ORDER BY day")
+        return {"day": found["day"], **{name: _narrow(found[name]) for name in ("user", "company", "n")}}
 
     def _of(self, source: str) -> Arrays:
         return self.read(self._sums(source))
@@ -66,7 +66,7 @@ class Weighing:
             FROM ({events}) GROUP BY ALL"""
 
     def _add_up(self, parts: Sequence[Arrays], kind: CustomerKind) -> Weights:
-        return add_up(parts, kind, self.adoption() if kind == CustomerKind.COMPANY else None)
+        return add_up(parts, self.adoption() if kind == CustomerKind.COMPANY else None)
 
 
 def _number(day: datetime | None) -> int:

@@ -10,7 +10,9 @@ import numpy as np
 from pyroaring import BitMap
 
 from ingest.columns.memo import Arrays
-from ingest.models import CustomerKind
+
+FEW = 100_000
+"""Rows below which sorting them costs less than an array of all ids."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +55,18 @@ class Adoption:
         return np.where(known, self.companies[np.where(known, users, 0)], 0)
 
 
-def add_up(parts: Sequence[Arrays], kind: CustomerKind, adoption: Adoption | None = None) -> Weights:
-    """The sums per customer of the kind, from sums per named user and company (`user`, `company`: 0 for none; `n`).
+def add_up(parts: Sequence[Arrays], adoption: Adoption | None) -> Weights:
+    """The sums per customer, from sums per named user and company (`user`, `company`: 0 for none; `n`).
 
-    For companies, events of a user that name none count for the company that adopts them.
+    With an adoption those of companies: events of a user that name none count for the company that adopts them.
     """
-    users, companies, sums = (_joined(parts, name) for name in ("user", "company", "n"))
+    users, companies, sums = (np.concatenate([part[name] for part in parts]) for name in ("user", "company", "n"))
     customers = users if adoption is None else np.where(companies > 0, companies, adoption.of(users))
-    if kind == CustomerKind.COMPANY and adoption is None:
-        raise ValueError("companies need an adoption")
+    if len(customers) < FEW:
+        ids, places = np.unique(customers, return_inverse=True)
+        totals = np.bincount(places, weights=sums, minlength=len(ids))
+        return Weights(ids[ids > 0].astype(np.int64), totals[ids > 0].astype(np.int64))
     totals = np.bincount(customers, weights=sums)  # exact: whole numbers below 2 ** 53
-    totals[:1] = 0
+    totals[0] = 0
     found = np.flatnonzero(totals)
     return Weights(found, totals[found].astype(np.int64))
-
-
-def _joined(parts: Sequence[Arrays], name: str) -> np.ndarray:
-    return np.concatenate([np.zeros(0, dtype=np.int64), *(part[name] for part in parts)]).astype(np.int64, copy=False)
