@@ -28,15 +28,45 @@ def matches(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
         return any(matches(child, kind, id_, world) for child in node["any"])
     if "not" in node:
         return not matches(node["not"], kind, id_, world)
-    if "performed" in node:
-        return performed(node, kind, id_, world)
+    for leaf, holds in LEAVES.items():
+        if leaf in node:
+            return holds(node, kind, id_, world)
     return condition(node, world.field_of_customer(kind, id_, node["field"]), world.clock)
 
 
 def performed(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
-    counted = [event for event in world.events_of(kind, id_) if in_window(event.time, node["within"], world.clock)]
-    count = sum(event.weight for event in counted if counts(event, node["performed"], world.clock))
+    count = weigh(matching(node["performed"], node["within"], kind, id_, world))
     return node.get("at_least", 0) <= count <= node.get("at_most", count)  # 23: without a lower bound 0 is enough
+
+
+def matching(events: dict[str, Any], window: dict[str, Any], kind: str, id_: str, world: World) -> list[Event]:
+    """The customer's events in a window that a leaf looks at."""
+    inside = [event for event in world.events_of(kind, id_) if in_window(event.time, window, world.clock)]
+    return [event for event in inside if counts(event, events, world.clock)]
+
+
+def weigh(events: list[Event]) -> int:
+    """18: an event of weight w is w events."""
+    return sum(event.weight for event in events)
+
+
+def ratio(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    part, whole = (weigh(matching(node[key], node["within"], kind, id_, world)) for key in ("ratio", "to"))
+    if whole == 0 or whole < node.get("minimum", 1):
+        return False  # 22: whatever the operator
+    return is_figure(part / whole, node["op"], node["value"])  # 21: one division
+
+
+def is_figure(figure: float, op: str, wanted: Any) -> bool:
+    """Whether a number of a customer is the one asked for."""
+    if op in ("is", "is_not"):
+        return (figure in (wanted if isinstance(wanted, list) else [wanted])) == (op == "is")
+    if op == "between":
+        return wanted[0] <= figure <= wanted[1]
+    return compare(op, figure, wanted)
+
+
+LEAVES = {"performed": performed, "ratio": ratio}
 
 
 def counts(event: Event, events: dict[str, Any], clock: Clock) -> bool:

@@ -285,6 +285,29 @@ def test_rule_23_at_most_alone_includes_customers_without_any_event():
     assert found(performed(at_least=1, at_most=1), *received) == {"one"}
 
 
+def ratio(minimum: int = 1, op: str = ">=", value: float = 0.5) -> dict[str, Any]:
+    failed = {"where": asked("response.status", "is", 400)}
+    return {"ratio": failed, "to": {}, "op": op, "value": value, "minimum": minimum, "within": {"ever": True}}
+
+
+def failing(id_: str, failed: int, fine: int) -> list[Received]:
+    """Two calls of these weights."""
+    weights = {400: failed, 200: fine}
+    return [call(user_id=id_, weight=weight, response={"status": status}) for status, weight in weights.items()]
+
+
+def test_rule_18_ratios_are_of_weights():
+    received = [*failing("half", 5, 5), *failing("less", 4, 5)]
+    assert found(ratio(), *received) == {"half"}
+    assert found(ratio(op="<", value=0.5), *received) == {"less"}
+
+
+def test_rule_22_a_ratio_below_its_minimum_is_false_whatever_the_operator():
+    received = [user("none"), *failing("few", 1, 3), *failing("many", 2, 3)]
+    assert found(ratio(5, "<=", 1), *received) == {"many"}
+    assert found(ratio(0, "is_not", 7), *received) == {"few", "many"}
+
+
 def test_groups_are_those_of_logic():
     received = [user("a", x=1), user("b", x=1, y=1), user("c", y=1), user("d")]
     x, y = asked("metadata.x", "exists"), asked("metadata.y", "exists")

@@ -135,7 +135,8 @@ def filters(anchor: datetime) -> st.SearchStrategy[Node]:
 
 
 @cache
-def performed(anchor: datetime) -> st.SearchStrategy[Node]:
+def some_events(anchor: datetime) -> st.SearchStrategy[Node]:
+    """What a leaf looks at."""
     events = st.fixed_dictionaries(
         {},
         optional={
@@ -143,11 +144,41 @@ def performed(anchor: datetime) -> st.SearchStrategy[Node]:
             "where": filters(anchor),
         },
     )
-    named = events.flatmap(
+    return events.flatmap(
         lambda given: st.sampled_from(
             [given, given, {**given, "action_name": ["signup"]}, {**given, "action_name": NAMES}]
         )
     )
+
+
+def thresholds(*figures: float) -> st.SearchStrategy[Node]:
+    """An operator with the value or values that it compares with."""
+    figure = st.sampled_from(figures)
+    pair = st.lists(figure, min_size=2, max_size=2).map(sorted)
+    return st.one_of(
+        st.builds(lambda op, value: {"op": op, "value": value}, st.sampled_from([">", ">=", "<", "<="]), figure),
+        st.builds(lambda op, value: {"op": op, "value": value}, st.sampled_from(["is", "is_not"]), one_or_more(figure)),
+        pair.map(lambda two: {"op": "between", "value": two}),
+    )
+
+
+MINIMUMS = st.sampled_from([{}, {}, {"minimum": 0}, {"minimum": 2}, {"minimum": 5}])
+
+
+@cache
+def ratio(anchor: datetime) -> st.SearchStrategy[Node]:
+    return st.builds(
+        lambda part, whole, asked, minimum, window: {"ratio": part, "to": whole, **asked, **minimum, "within": window},
+        some_events(anchor),
+        st.one_of(st.just({}), some_events(anchor)),
+        thresholds(0, 0.2, 1 / 3, 0.5, 1, 2, 1.5),
+        MINIMUMS,
+        windows(anchor),
+    )
+
+
+@cache
+def performed(anchor: datetime) -> st.SearchStrategy[Node]:
     bounds = st.one_of(
         st.sampled_from([1, 2, 3, 7, 10**6]).map(lambda n: {"at_least": n}),
         st.sampled_from([0, 1, 2, 5]).map(lambda n: {"at_most": n}),
@@ -155,10 +186,13 @@ def performed(anchor: datetime) -> st.SearchStrategy[Node]:
     )
     return st.builds(
         lambda events, bounds, window: {"performed": events, **bounds, "within": window},
-        named,
+        some_events(anchor),
         bounds,
         windows(anchor),
     )
+
+
+OF_EVENTS = [performed, ratio]
 
 
 @cache
@@ -180,4 +214,4 @@ def profile(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
 @cache
 def nodes(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
     """Criteria for customers of the kind."""
-    return trees(st.one_of(profile(kind, anchor), performed(anchor)))
+    return trees(st.one_of(profile(kind, anchor), *(leaf(anchor) for leaf in OF_EVENTS)))
