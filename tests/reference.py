@@ -5,7 +5,10 @@ Numbers in comments are the rules of the criteria language that the lines state.
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -66,7 +69,49 @@ def is_figure(figure: float, op: str, wanted: Any) -> bool:
     return compare(op, figure, wanted)
 
 
-LEAVES = {"performed": performed, "ratio": ratio}
+def aggregate(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    events = matching(node["aggregate"], node["within"], kind, id_, world)
+    found = [(field_of_event(event, node["of"]), event.weight) for event in events]
+    figure = figure_of(found, node["by"])
+    wanted = node["value"] if isinstance(node["value"], list) else [node["value"]]
+    if figure is None:
+        return False  # 19: whatever the operator
+    if node["by"] in ("sum", "avg"):  # 21: exact
+        wanted = [Fraction(Decimal(repr(each))) for each in wanted]
+    return is_figure(figure, node["op"], wanted if node["op"] in ("is", "is_not", "between") else wanted[0])
+
+
+def figure_of(found: list[tuple[Any, int]], by: str) -> Any:
+    """The figure of values with their weights; None where there is none."""
+    if by == "distinct":  # 19: any scalar; 12: "1", 1 and true are three; 18: weights do not matter
+        scalars = [one for value, _ in found for one in (value if isinstance(value, Tags) else [value])]
+        return len({(is_number(one), type(one) is str, one) for one in scalars if isinstance(one, str | int | float)})
+    numbers = [(value, weight) for value, weight in found if is_number(value)]  # 19
+    if by in ("sum", "avg"):
+        numbers = [(value, weight) for value, weight in numbers if abs(value) <= 10**18]
+        total = sum((millionths(value) * weight for value, weight in numbers), Fraction())  # 18
+        return total if by == "sum" else total / sum(weight for _, weight in numbers) if numbers else None
+    if not numbers:
+        return None
+    if by in ("min", "max"):
+        return min(numbers)[0] if by == "min" else max(numbers)[0]
+    one_by_one = sorted(numbers)  # 20: the smallest value such that p % of the weight is no greater
+    whole = sum(weight for _, weight in numbers)
+    reached = 0
+    for value, weight in one_by_one:
+        reached += weight
+        if reached * 100 >= int(by[1:]) * whole:
+            return value
+    raise AssertionError
+
+
+def millionths(value: float) -> Fraction:
+    """21: rounded to 6 decimals, halves up."""
+    down = math.floor(value)
+    return down + Fraction(math.floor((float(value) - down) * 1e6 + 0.5), 10**6)
+
+
+LEAVES = {"performed": performed, "aggregate": aggregate, "ratio": ratio}
 
 
 def counts(event: Event, events: dict[str, Any], clock: Clock) -> bool:

@@ -308,6 +308,49 @@ def test_rule_22_a_ratio_below_its_minimum_is_false_whatever_the_operator():
     assert found(ratio(0, "is_not", 7), *received) == {"few", "many"}
 
 
+def figure(by: str, op: str, value: float) -> dict[str, Any]:
+    return {"aggregate": {}, "of": "metadata.n", "by": by, "op": op, "value": value, "within": {"ever": True}}
+
+
+def sent(id_: str, *values: Any, weight: int = 1) -> list[Received]:
+    return [
+        call(user_id=id_, transaction_id=f"{id_} {place}", weight=weight, metadata={"n": value})
+        for place, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("by", "value"), [("sum", 30), ("avg", 3), ("p50", 1), ("p90", 5), ("min", 1), ("max", 5), ("distinct", 2)]
+)
+def test_rule_18_weights_count_in_sums_averages_and_percentiles_alone(by, value):
+    received = [*sent("u", 1, weight=5), *sent("u2", 1)]
+    received.append(call(user_id="u", weight=5, metadata={"n": 5}))
+    assert found(figure(by, "is", value), *received) == ({"u", "u2"} if by in ("min", "p50") else {"u"})
+
+
+def test_rule_19_only_sum_and_distinct_are_zero_of_nothing():
+    received = [user("quiet"), *sent("texts", "5", "6")]
+    assert found(figure("sum", "is", 0), *received) == {"quiet", "texts"}
+    assert found(figure("distinct", "is", 0), *received) == {"quiet"}
+    assert found(figure("avg", "is_not", 7), *received) == set()
+
+
+def test_rule_19_distinct_takes_any_scalar_by_its_type():
+    assert found(figure("distinct", "is", 3), *sent("u", 1, 1.0, "1", True, [1], {})) == {"u"}
+
+
+def test_rule_20_a_percentile_is_the_nearest_rank():
+    assert found(figure("p50", "is", 2), *sent("u", 4, 1, 3, 2)) == {"u"}
+    assert found(figure("p90", "is", 9), *sent("u", *range(1, 11))) == {"u"}
+    assert found(figure("p95", "is", 10), *sent("u", *range(1, 11))) == {"u"}
+
+
+def test_rule_21_sums_are_exact_of_values_rounded_to_six_decimals():
+    assert found(figure("sum", "is", 0.3), *sent("u", 0.1, 0.2)) == {"u"}
+    assert found(figure("sum", "is", 0.000002), *sent("u", 0.0000005, 0.0000014)) == {"u"}
+    assert found(figure("avg", "is", 0.1), *sent("u", 0.1, 0.1, 0.1)) == {"u"}
+
+
 def test_groups_are_those_of_logic():
     received = [user("a", x=1), user("b", x=1, y=1), user("c", y=1), user("d")]
     x, y = asked("metadata.x", "exists"), asked("metadata.y", "exists")

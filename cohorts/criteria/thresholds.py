@@ -15,6 +15,12 @@ from cohorts.criteria.wording import say_number
 
 OPERATORS = (*COMPARISONS, "is", "is_not", "between")
 EXPECTED_PAIR = "a list of the lower and the upper bound"
+PLAIN: dict[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
 Test = Callable[[float], ir.BooleanValue]
 "Whether the figure lies on one side of a value; never null."
 
@@ -29,6 +35,15 @@ class Threshold:
     def holds(self, figure: ir.NumericValue) -> ir.BooleanValue:
         """Whether a figure that is not null is as asked for."""
         return self.decide(below=lambda value: figure < value, at_most=lambda value: figure <= value)
+
+    def passed_by(self, figure: float) -> bool:
+        """Whether a figure that is known here is as asked for."""
+        match self.op:
+            case "between":
+                return self.values[0] <= figure <= self.values[1]
+            case "is" | "is_not":
+                return (figure in self.values) == (self.op == "is")
+        return bool(PLAIN[self.op](figure, self.values[0]))
 
     def decide(self, below: Test, at_most: Test) -> ir.BooleanValue:
         """The same for a figure that is only known by the side of each value that it lies on."""

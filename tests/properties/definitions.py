@@ -192,7 +192,33 @@ def performed(anchor: datetime) -> st.SearchStrategy[Node]:
     )
 
 
-OF_EVENTS = [performed, ratio]
+FIGURES = ["sum", "avg", "min", "max", "p50", "p90", "p95", "p99"]
+FIGURES_ASKED = [0, -0.0, 1, 1.5, 2, 2.5, 5, 200, 400, -3, 1000.0, 0.001, 1 / 3, 1e18, -1e18, 1e300, 5e-324, 12.000001]
+
+
+@cache
+def aggregate(anchor: datetime) -> st.SearchStrategy[Node]:
+    numbers = st.tuples(
+        st.sampled_from([*NUMBER_FIELDS, "metadata.n", "metadata.n", "metadata.plan", "request.body.order.amount"]),
+        st.sampled_from(FIGURES),
+    )
+    scalars = st.tuples(st.sampled_from([*TEXT_FIELDS, *NUMBER_FIELDS, *ANY_FIELDS]), st.just("distinct"))
+    return st.builds(
+        lambda events, figure, asked, window: {
+            "aggregate": events,
+            "of": figure[0],
+            "by": figure[1],
+            **asked,
+            "within": window,
+        },
+        st.one_of(st.just({}), some_events(anchor)),
+        st.one_of(numbers, numbers, scalars),
+        thresholds(*FIGURES_ASKED),
+        windows(anchor),
+    )
+
+
+OF_EVENTS = [performed, aggregate, ratio]
 
 
 @cache

@@ -66,7 +66,7 @@ def test_a_document_is_refused(document, message):
     assert str(refused.value) == message
 
 
-KINDS = '"all", "any", "not", "field", "performed" or "ratio"'
+KINDS = '"all", "any", "not", "field", "performed", "aggregate" or "ratio"'
 TREE = [
     (None, f"match: expected an object with one of the keys {KINDS}"),
     ([PRO], f"match: expected an object with one of the keys {KINDS}"),
