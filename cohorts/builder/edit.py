@@ -72,7 +72,7 @@ def _wrap(root: dict[str, Any], path: str, kind: str) -> str:
 def _negate(root: dict[str, Any], path: str, kind: str) -> str:
     node = get(root, path)
     _set(root, path, node.get("not", {"not": node}))
-    return path
+    return ""
 
 
 def _remove(root: dict[str, Any], path: str, kind: str) -> str:

@@ -24,7 +24,7 @@ from ingest.models import CustomerKind
 
 MOST_SHOWN = 8
 "Values of a list that have an input each; longer lists are written as lines."
-_UNSPEAKABLE = re.compile(
+UNSPEAKABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
 "Characters that an input loses or that show as nothing: such texts are written as JSON."
@@ -199,7 +199,7 @@ class Part:
         if not isinstance(self.value, list) or len(self.value) <= MOST_SHOWN:
             return ""
         if all(isinstance(item, str) and item == item.strip() and item for item in self.value):
-            return "json" if any(_UNSPEAKABLE.search(item) for item in self.value) else "lines"
+            return "json" if any(UNSPEAKABLE.search(item) for item in self.value) else "lines"
         if self.type == FieldType.NUMBER and not any(isinstance(item, bool | dict | list) for item in self.value):
             return "numbers"
         return "json"
@@ -211,7 +211,7 @@ class Part:
     @property
     def scalar_form(self) -> str:
         """How the one value here is written: by the type of its field, else by its own."""
-        if isinstance(self.value, str) and _UNSPEAKABLE.search(self.value):
+        if isinstance(self.value, str) and UNSPEAKABLE.search(self.value):
             return "json"
         if self.type in (FieldType.NUMBER, FieldType.BOOLEAN):
             return str(self.type)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from cohorts.builder import labels
+from cohorts.builder.parts import UNSPEAKABLE
 from cohorts.criteria.profile import COMPANY, find_field
 from ingest.columns import ColumnsDamaged, FieldSeen, ValueSeen, open_columns
 from ingest.fields import EVENT_COLUMNS, FieldType, UnknownField, customer_field, event_field
@@ -60,7 +61,7 @@ def suggest_values(kind: CustomerKind, of_events: bool, field: str, asked: str, 
         now, ("values", owner, name, asked[:100]), lambda snapshot: snapshot.values_seen(owner, found, asked[:100])
     )
     options = [_value_option(each) for each in seen]
-    return [option for option in options if len(option.value) <= LONGEST_VALUE][:MOST_OFFERED]
+    return [option for option in options if _can_be_offered(option.value)][:MOST_OFFERED]
 
 
 def seen_type(kind: CustomerKind, of_events: bool, field: str, now: datetime) -> FieldType:
@@ -77,6 +78,10 @@ def _owner(kind: CustomerKind, of_events: bool, field: str) -> tuple[CustomerKin
     if kind == CustomerKind.USER and field.startswith(COMPANY):
         return CustomerKind.COMPANY, field.removeprefix(COMPANY)
     return kind, field
+
+
+def _can_be_offered(value: str) -> bool:
+    return len(value) <= LONGEST_VALUE and not UNSPEAKABLE.search(value)
 
 
 # --- Fields
