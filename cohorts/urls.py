@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from cohorts.api import CohortViewSet, CustomerViewSet
-from cohorts.views import actions, builder, cohort, editing, lookup, save, saved
+from cohorts.views import actions, builder, cohort, customer, editing, lookup, save, saved
 from ingest.models import CustomerKind
 
 USERS, COMPANIES = {"kind": CustomerKind.USER}, {"kind": CustomerKind.COMPANY}
@@ -41,6 +41,11 @@ pages: list[URLPattern] = [
     path("cohorts/<uuid:pk>/duplicate/", actions.duplicate_cohort, name="duplicate_cohort"),
     path("cohorts/<uuid:pk>/delete/", actions.delete_cohort, name="delete_cohort"),
     path("cohorts/<uuid:pk>/recipe/", actions.cohort_recipe, name="cohort_recipe"),
+    re_path("^customers/(?P<kind>user|company)/(?P<external_id>.+)/$", customer.customer, name="customer"),
+    path("customers/<int:pk>/activity/", customer.customer_activity, name="customer_activity"),
+    path("customers/<int:pk>/timeline/", customer.customer_timeline, name="customer_timeline"),
+    path("customers/<int:pk>/erase/", customer.erase, name="erase_customer"),
+    path("events/<int:pk>/", customer.event, name="event"),
 ]
 
 api = SimpleRouter()

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import Group
+from django.urls import reverse
 from django.utils import timezone
 
 from cohorts.models import Baseline
@@ -74,8 +75,6 @@ def test_any_id_has_a_page_at_the_address_that_notifications_give(viewer, extern
 
 
 def test_a_link_made_from_the_id_leads_to_the_same_page(viewer):
-    from django.urls import reverse
-
     user = make_user("a/b c%2F?x")
     assert viewer.get(reverse("customer", args=["user", user.external_id])).context["customer"] == user
 
