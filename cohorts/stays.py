@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -40,14 +41,15 @@ class Stays:
 
 def stays_of(customer: Customer) -> Stays:
     """Where the customer is, and where it was."""
-    since = {cohort.pk: (cohort, at) for cohort, at in cohorts_of(customer)}
+    present = cohorts_of(customer)
+    since = {cohort.pk: at for cohort, at in present}
     newest = customer.changes.select_related("cohort").order_by("-pk")[:READ]
-    histories: dict[object, list[MembershipChange]] = defaultdict(list)
+    histories: dict[uuid.UUID, list[MembershipChange]] = defaultdict(list)
     for change in reversed(newest):
         histories[change.cohort_id].append(change)
-    now = [Stay(cohort, at, joined=_last(histories[pk], at)) for pk, (cohort, at) in since.items()]
-    ended = [stay for pk, history in histories.items() for stay in _ended(history, since.get(pk, (None, None))[1])]
-    return Stays(now, sorted(ended, key=lambda stay: stay.until or stay.since or datetime.min, reverse=True))
+    now = [Stay(cohort, at, joined=_last(histories[cohort.pk], at)) for cohort, at in present]
+    ended = [stay for pk, history in histories.items() for stay in _ended(history, since.get(pk))]
+    return Stays(now, sorted(ended, key=lambda stay: max(filter(None, (stay.since, stay.until))), reverse=True))
 
 
 def _last(history: Sequence[MembershipChange], at: datetime | None) -> MembershipChange | None:

@@ -11,11 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import ibis
-from django.db.models import Model, Q
+from django.db.models import Q
 
 from cohorts.models import MembershipChange
 from ingest.columns import Span, open_columns
@@ -183,16 +182,15 @@ def _things_said(customer: Customer, before: Place | None) -> list[Entry]:
     """Things said, each compared with the one before it, which is read along with them."""
     versions: Any = CustomerVersion.objects.filter(customer=customer).select_related("company")
     rows = list(_newest(versions, SAID, "received_at", before, more=2))
-    entries = []
-    for (place, row), (_, previous) in pairwise([*rows, (None, None)]):
-        said = Said(row.pk, row.received_at, previous is None, list(_news(previous, row)))
-        entries.append(Entry("said", place, said))
+    earlier = [*(version for _, version in rows[1:]), None]
+    entries = [
+        Entry("said", place, Said(version.pk, version.received_at, previous is None, list(_news(previous, version))))
+        for (place, version), previous in zip(rows, earlier, strict=True)
+    ]
     return entries[: PAGE_SIZE + 1]
 
 
-def _newest(
-    rows: Any, source: int, field: str, before: Place | None, more: int = 1
-) -> Iterator[tuple[Place, Model | Any]]:
+def _newest(rows: Any, source: int, field: str, before: Place | None, more: int = 1) -> Iterator[tuple[Place, Any]]:
     """The rows from a place on, newest first, `more` than one page of them."""
     if before:
         rows = rows.filter(before.earlier(source, field))
