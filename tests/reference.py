@@ -111,7 +111,60 @@ def millionths(value: float) -> Fraction:
     return down + Fraction(math.floor((float(value) - down) * 1e6 + 0.5), 10**6)
 
 
-LEAVES = {"performed": performed, "aggregate": aggregate, "ratio": ratio}
+def trend(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    window = node["within"]
+    near = length(window["to"]) if "to" in window else timedelta()
+    long = length(window["last"]) if "last" in window else length(window["from"]) - near
+    end = world.clock.at - near  # 22: the earlier window has the same length and ends where this one starts
+    events = matching(node["trend"], {"ever": True}, kind, id_, world)
+    now = weigh([event for event in events if end - long < event.time <= end])
+    before = weigh([event for event in events if end - 2 * long < event.time <= end - long])
+    if before == 0 or before < node.get("minimum", 1):
+        return False  # 22
+    return is_figure((now - before) * 100 / before, node["change"], node["percent"])  # 21
+
+
+def first(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    events = matching(node["first"], {"ever": True}, kind, id_, world)  # 26: ever
+    return bool(events) and in_window(min(event.time for event in events), node["within"], world.clock)
+
+
+def sequence(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    limit = length(node["each_within"]) if "each_within" in node else timedelta.max
+    candidates = [matching(step, node["within"], kind, id_, world) for step in node["sequence"]]
+    reached = [candidates[0]]  # per step the events that some chain ends with
+    for step in candidates[1:]:
+        reached.append([event for event in step if any(follows(event, last, limit) for last in reached[-1])])
+    if node.get("completed", True):
+        return bool(reached[-1])  # 24: some chain
+    if not reached[0] or reached[-1]:
+        return False  # 25: begun, and never completed
+    over = is_over(node["within"], world.clock)
+    return over or all(event.time + limit <= world.clock.at for step in reached for event in step)
+
+
+def follows(event: Event, last: Event, limit: timedelta) -> bool:
+    """24: strictly later, and at most so much later, border included."""
+    return last.time < event.time and event.time - last.time <= limit
+
+
+def is_over(window: dict[str, Any], clock: Clock) -> bool:
+    """25: whether nothing that is still to come can fall into the window."""
+    if "to" in window:
+        return length(window["to"]) > timedelta()
+    if "calendar" in window:
+        return window["calendar"] in ("yesterday", "last_week", "last_month")
+    return "before" in window and moment(window["before"], clock) <= clock.at
+
+
+LEAVES = {
+    "performed": performed,
+    "aggregate": aggregate,
+    "ratio": ratio,
+    "trend": trend,
+    "sequence": sequence,
+    "first": first,
+}
 
 
 def counts(event: Event, events: dict[str, Any], clock: Clock) -> bool:

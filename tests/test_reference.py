@@ -351,6 +351,61 @@ def test_rule_21_sums_are_exact_of_values_rounded_to_six_decimals():
     assert found(figure("avg", "is", 0.1), *sent("u", 0.1, 0.1, 0.1)) == {"u"}
 
 
+def trend(minimum: int = 1, op: str = "<=", percent: float = -50, **window: str) -> dict[str, Any]:
+    within = window or {"last": "1h"}
+    return {"trend": {}, "change": op, "percent": percent, "minimum": minimum, "within": within}
+
+
+def test_rule_22_a_trend_compares_two_windows_that_meet():
+    received = [call(NOON - 2 * HOUR + TICK, user_id="u", weight=3), call(NOON - HOUR, user_id="u", weight=1)]
+    received += [call(NOON - HOUR + TICK, user_id="u"), call(NOON, user_id="u"), call(NOON - 2 * HOUR, user_id="u")]
+    assert found(trend(percent=-50, op="is"), *received) == {"u"}
+    received = [call(NOON - 2 * HOUR, user_id="u"), call(NOON - 4 * HOUR, user_id="u", weight=2), call(user_id="u")]
+    assert found(trend(**{"from": "3h", "to": "1h"}), *received, call(NOON - 3 * HOUR + TICK, user_id="u")) == set()
+
+
+def test_rule_22_a_trend_from_fewer_than_the_minimum_is_false():
+    few, many = call(NOON - HOUR, user_id="few", weight=4), call(NOON - HOUR, user_id="many", weight=5)
+    assert found(trend(5), user("none"), few, many) == {"many"}
+    assert found(trend(0, "is_not", 7), user("none"), few, many) == {"few", "many"}
+
+
+def sequence(*names: str, **how: Any) -> dict[str, Any]:
+    return {"sequence": [{"action_name": [name]} for name in names], "within": {"last": "1d"}, **how}
+
+
+def test_rule_24_some_chain_is_enough():
+    minutes = {"a": [200, 100], "b": [190, 70], "c": [20]}
+    done = [
+        action(name, NOON - ago * timedelta(minutes=1), user_id="u") for name, times in minutes.items() for ago in times
+    ]
+    assert found(sequence("a", "b", "c", each_within="1h"), *done) == {"u"}
+    assert found(sequence("a", "b", "c", each_within="40m"), *done) == set()
+
+
+def test_rule_24_steps_are_strictly_later_and_the_limit_belongs_to_them():
+    same = [action("a", NOON, user_id="same"), action("b", NOON, user_id="same")]
+    limit = [action("a", NOON - HOUR, user_id="limit"), action("b", NOON, user_id="limit")]
+    assert found(sequence("a", "b", each_within="1h"), *same, *limit) == {"limit"}
+
+
+def test_rule_25_begun_and_given_up():
+    given_up = sequence("a", "b", each_within="1h", completed=False)
+    ends = {"over": NOON - HOUR, "open": NOON - HOUR + TICK}
+    begun = [action("a", at, user_id=id_) for id_, at in ends.items()]
+    completed = [action("a", NOON - 9 * HOUR, user_id="c"), action("b", NOON - 8 * HOUR, user_id="c")]
+    assert found(given_up, user("none"), *begun, *completed) == {"over"}
+    assert found({**given_up, "within": {"before": NOON.isoformat()}}, *begun) == {"over", "open"}
+
+
+def test_rule_26_a_late_older_event_is_the_first():
+    first = {"first": {}, "within": {"last": "1h"}}
+    recent, late = call(NOON, user_id="u"), call(NOON - DAY, NOON, user_id="u")
+    assert found(first, recent) == {"u"}
+    assert found(first, recent, late) == set()
+    assert found(first, recent, call(NOON - DAY, NOON + TICK, user_id="u")) == {"u"}
+
+
 def test_groups_are_those_of_logic():
     received = [user("a", x=1), user("b", x=1, y=1), user("c", y=1), user("d")]
     x, y = asked("metadata.x", "exists"), asked("metadata.y", "exists")

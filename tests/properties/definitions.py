@@ -218,7 +218,49 @@ def aggregate(anchor: datetime) -> st.SearchStrategy[Node]:
     )
 
 
-OF_EVENTS = [performed, aggregate, ratio]
+@cache
+def trend(anchor: datetime) -> st.SearchStrategy[Node]:
+    rolling = [{"last": duration} for duration in DURATIONS] + [{"from": "7d", "to": "1d"}, {"from": "2h", "to": "0s"}]
+    return st.builds(
+        lambda events, asked, minimum, window: {
+            "trend": events,
+            "change": asked["op"],
+            "percent": asked["value"],
+            **minimum,
+            "within": window,
+        },
+        st.one_of(st.just({}), some_events(anchor)),
+        thresholds(-100, -50, 0, 25, 50, 100, 200),
+        MINIMUMS,
+        st.sampled_from(rolling),
+    )
+
+
+@cache
+def first(anchor: datetime) -> st.SearchStrategy[Node]:
+    return st.builds(
+        lambda events, window: {"first": events, "within": window},
+        st.one_of(st.just({}), some_events(anchor)),
+        windows(anchor),
+    )
+
+
+@cache
+def sequence(anchor: datetime) -> st.SearchStrategy[Node]:
+    plain = st.sampled_from([{}, {"type": "action"}, {"type": "api_call"}, {"action_name": ["signup"]}])
+    steps = st.lists(st.one_of(plain, plain, some_events(anchor)), min_size=2, max_size=4)
+    limits = st.sampled_from([*DURATIONS, "8d"]).map(lambda duration: {"each_within": duration})
+    completed = st.one_of(st.just({}), limits, limits.map(lambda limit: {**limit, "completed": True}))
+    given_up = limits.map(lambda limit: {**limit, "completed": False})
+    return st.builds(
+        lambda steps, how, window: {"sequence": steps, **how, "within": window},
+        steps,
+        st.one_of(completed, given_up),
+        windows(anchor),
+    )
+
+
+OF_EVENTS = [performed, aggregate, ratio, trend, sequence, first]
 
 
 @cache
