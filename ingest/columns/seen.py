@@ -67,10 +67,11 @@ def _without_times(types: Counter[FieldType]) -> dict[FieldType, int]:
 def values_of(snapshot: Snapshot, table: ir.Table, field: Field, containing: str) -> list[ValueSeen]:
     """The field's values that contain a text (case not regarded), most frequent first."""
     found: list[ValueSeen] = []
-    for values in _columns_of(snapshot, table, field):
-        texts = values.value.cast("string").lower()
-        chosen = values.filter(values.value.notnull() & texts.contains(containing.lower())) if containing else values
-        counts = chosen.filter(chosen.value.notnull()).group_by("value").aggregate(rows=chosen.count())
+    for column in _columns_of(snapshot, table, field):
+        values = column.filter(column.value.notnull())
+        if containing:
+            values = values.filter(values.value.cast("string").lower().contains(containing.lower()))
+        counts = values.group_by("value").aggregate(rows=values.count())
         found += [ValueSeen(row["value"], row["rows"]) for row in _most(snapshot, counts, MOST_VALUES)]
     return sorted(found, key=lambda seen: (-seen.rows, str(seen.value)))[:MOST_VALUES]
 
