@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from cohorts.models import Cohort
+from ingest.columns import open_columns
+from ingest.columns.interface import ColumnsDamaged
 from ingest.fields import UnknownField, customer_field
-from ingest.models import Customer, CustomerKind
+from ingest.models import CustomerKind
 from notifications.entries import KEYS, WHOLE
 
-SAMPLE = 300
-"""Newest customers whose profiles are looked at."""
 MOST_OFFERED = 60
 LABELS = {
     "company_id": "Company",
@@ -40,11 +39,11 @@ class Offered:
     chosen: bool
 
 
-def offered_fields(cohort: Cohort, chosen: Sequence[str]) -> dict[str, list[Offered]]:
+def offered_fields(cohort: Cohort, chosen: Sequence[str], now: datetime) -> dict[str, list[Offered]]:
     """By group: what every customer has, what profiles hold, and what is chosen besides."""
     kind = CustomerKind(cohort.kind)
     known = [key for key in KEYS if key not in NOT_OF[kind] and key not in WHOLE]
-    seen = [*_seen(kind), *WHOLE]
+    seen = [*_seen(kind, now), *WHOLE]
     others = [name for name in chosen if name not in (*known, *seen)]
     return {
         "Profile": [_offer(name, chosen) for name in known],
@@ -56,31 +55,14 @@ def _offer(name: str, chosen: Sequence[str]) -> Offered:
     return Offered(name, LABELS.get(name) or name.removeprefix("metadata."), name in chosen)
 
 
-def _seen(kind: CustomerKind) -> list[str]:
-    """Fields of the newest profiles, the most frequent first."""
-    newest = Customer.objects.filter(kind=kind, erased_at=None).order_by("-pk")[:SAMPLE]
-    counted = Counter(
-        name
-        for profile in newest.values_list("profile", flat=True)
-        for name in _paths(profile)
-        if _may_send(kind, name)
-    )
-    return sorted(name for name, _ in counted.most_common(MOST_OFFERED))
-
-
-def _paths(profile: Mapping[str, Any]) -> Iterator[str]:
-    for whole in WHOLE:
-        inside = profile.get(whole)
-        if isinstance(inside, Mapping):
-            yield from _paths_in(inside, f"{whole}.")
-
-
-def _paths_in(inside: Mapping[str, Any], prefix: str, depth: int = 1) -> Iterator[str]:
-    for key, value in inside.items():
-        if isinstance(value, Mapping) and depth < 4:
-            yield from _paths_in(value, f"{prefix}{key}.", depth + 1)
-        else:
-            yield f"{prefix}{key}"
+def _seen(kind: CustomerKind, now: datetime) -> list[str]:
+    """The fields that most profiles have, by name; none while the columns are to be rebuilt."""
+    try:
+        with open_columns().snapshot(now) as snapshot:
+            seen = [found.path for found in snapshot.fields_seen(kind) if _may_send(kind, found.path)]
+    except ColumnsDamaged:
+        return []
+    return sorted(seen[:MOST_OFFERED])
 
 
 def _may_send(kind: CustomerKind, name: str) -> bool:

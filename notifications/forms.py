@@ -18,7 +18,7 @@ from notifications.channels import CHANNELS
 from notifications.channels.base import ChannelKind
 from notifications.compose import EXAMPLE_FIELDS
 from notifications.entries import check_fields
-from notifications.models import LONGEST_PERIOD, SHORTEST_PERIOD, Channel, Subscription
+from notifications.models import DEFAULT_PERIOD, LONGEST_PERIOD, SHORTEST_PERIOD, Channel, Subscription
 from notifications.overview import every
 
 NEW = "new:"
@@ -115,7 +115,13 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
     """Which changes of a cohort are told on which channel. Of one that exists the channel stays."""
 
     channel_choice = forms.CharField(required=True, error_messages={"required": "Choose where to."})
-    period = PeriodField(shortest=SHORTEST_PERIOD, longest=LONGEST_PERIOD, label="At most every", widget=forms.Select)
+    period = PeriodField(
+        shortest=SHORTEST_PERIOD,
+        longest=LONGEST_PERIOD,
+        initial=DEFAULT_PERIOD,
+        label="At most every",
+        widget=forms.Select,
+    )
     fields = FieldPicker(required=False)  # type: ignore[assignment]
     more_fields = forms.CharField(required=False, max_length=2_000)
 
@@ -173,7 +179,7 @@ def lenient_choices(data: Any, kind: CustomerKind) -> dict[str, Any]:
     try:
         period = PeriodField(shortest=SHORTEST_PERIOD, longest=LONGEST_PERIOD).clean(data.get("period", ""))
     except forms.ValidationError:
-        period = timedelta(minutes=15)
+        period = DEFAULT_PERIOD
     return {
         "fields": list(dict.fromkeys(fields))[:MOST_FIELDS],
         "send_on_addition": "send_on_addition" in data,

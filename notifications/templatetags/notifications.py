@@ -134,6 +134,6 @@ def _menu(subscription: Subscription) -> list[dict[str, str]]:
             "icon": "delete",
             "tone": "bad",
             "post": reverse("delete_subscription", **own),
-            "confirm": f"Stop telling {subscription.channel.name} of this cohort? What was sent is forgotten too.",
+            "confirm": "Stop telling this channel of the cohort? The log of what it was sent is deleted too.",
         },
     ]

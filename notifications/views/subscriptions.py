@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -139,7 +140,7 @@ def show_secrets(request: HttpRequest, channel: Channel, secrets: dict[str, str]
     """In the dialog, the one time that they are shown."""
     context = {"channel": channel, "secrets": secrets, "verify": VERIFY}
     answer = render(request, "notifications/secret.html", context)
-    answer.headers["HX-Trigger"] = event
+    answer.headers["HX-Trigger"] = json.dumps({event: True})
     return answer
 
 
@@ -157,7 +158,7 @@ def _dialog(
         "chosen": chosen,
         "channel_form": settings or _new_channel(chosen),
         "field_errors": form.errors.get("fields", []) + form.errors.get("more_fields", []),
-        "fields": offered_fields(cohort, list(form["fields"].value() or [])),
+        "fields": offered_fields(cohort, list(form["fields"].value() or []), timezone.now()),
         "members": Membership.objects.filter(cohort=cohort).values_list("count", flat=True).first(),
     }
 
