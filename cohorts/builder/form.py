@@ -172,7 +172,8 @@ def as_times(wanted: str, given: Values) -> Values:
         "between": {"at_least": low, "at_most": high},
         "never": {"at_most": 0},
     }.get(wanted, {"at_least": low})
-    return {key: value for key, value in given.items() if key not in ("at_least", "at_most")} | bounds
+    leaf = {key: value for key, value in given.items() if key not in ("at_least", "at_most", "within")} | bounds
+    return leaf | ({"within": given["within"]} if "within" in given else {})
 
 
 def as_group(wanted: str, given: Values) -> Values:

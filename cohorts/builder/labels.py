@@ -79,6 +79,8 @@ _WORDS = {
     "not_exists": "is not set",
 }
 assert _WORDS.keys() == set(OPERATORS[FieldType.ANY])
+_OF_TIMES = {"on": "is", "not_on": "is not"}
+"A date is compared with nothing else, so that the short words do."
 _SECTIONS = {
     "Any value": ("is", "is_not", "exists", "not_exists"),
     "Text": ("contains", "not_contains", "starts_with", "ends_with"),
@@ -91,7 +93,8 @@ Choices = list[tuple[str, str]]
 
 def operators_of(type_: FieldType) -> list[tuple[str, Choices]]:
     """The operators of a type in the order people read them, under headings where there are many."""
-    known = [(op, words) for op, words in _WORDS.items() if op in OPERATORS[type_]]
+    of_type = _WORDS | (_OF_TIMES if type_ == FieldType.TIME else {})
+    known = [(op, words) for op, words in of_type.items() if op in OPERATORS[type_]]
     if type_ != FieldType.ANY:
         return [("", known)]
     return [(heading, [(op, _WORDS[op]) for op in ops]) for heading, ops in _SECTIONS.items()]

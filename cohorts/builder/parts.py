@@ -194,6 +194,11 @@ class Part:
         return self.items if isinstance(self.value, list) else [self]
 
     @property
+    def takes_others(self) -> bool:
+        """Whether another value beside this one makes sense: yes or no leaves none."""
+        return not isinstance(self.value, bool)
+
+    @property
     def list_form(self) -> str:
         """How many values are written: each in an input, one a line, or all as JSON."""
         if not isinstance(self.value, list) or len(self.value) <= MOST_SHOWN:

@@ -26,6 +26,7 @@ MOST_KEPT = 200
 MOST_OFFERED = 50
 LONGEST_VALUE = 1_000
 "Longer values are no help in a list."
+_LAST = (COMPANY, "campaign.")
 Answer = TypeVar("Answer")
 
 
@@ -42,9 +43,13 @@ class Option:
 
 
 def suggest_fields(kind: CustomerKind, of_events: bool, asked: str, now: datetime) -> list[Option]:
-    """The fields that contain what was asked for: well-known ones, then those seen in the data, frequent ones first."""
+    """The fields that contain what was asked for: well-known ones, then those seen in the data, frequent ones first.
+
+    Those of companies and campaigns, which fewer people ask for, stand at the end.
+    """
     wanted = asked.strip().lower()
     options = [*_known_fields(kind, of_events), *_seen_fields(kind, of_events, now)]
+    options.sort(key=lambda option: option.words.startswith(_LAST))
     return [option for option in options if wanted in option.label.lower() or wanted in option.words.lower()][
         :MOST_OFFERED
     ]
@@ -113,7 +118,7 @@ def _is_free(path: str) -> bool:
 
 def _field_option(path: str, seen: FieldSeen) -> Option:
     types = sorted(seen.rows, key=lambda type_: -seen.rows[type_])
-    return Option(path, path, note=", ".join(labels.TYPES[type_] for type_ in types), type=seen.type)
+    return Option(path, path, words=path, note=", ".join(labels.TYPES[type_] for type_ in types), type=seen.type)
 
 
 def _fields(owner: CustomerKind | None, now: datetime) -> Sequence[FieldSeen]:
