@@ -46,7 +46,16 @@ class Page(Generic[Row]):
 
 def page_of(rows: QuerySet[Any, Row] | Sequence[Row], asked: str | None, size: int = PAGE_SIZE) -> Page[Row]:
     """The page whose number stands in the address (`request.GET.get("page")`); the first for anything that is none."""
-    number = int(asked) if asked and re.fullmatch("[1-9][0-9]{0,3}", asked) else 1
+    number = page_number(asked)
     start = (number - 1) * size
-    cut = list(rows[start : start + size + 1])
+    return page_from(list(rows[start : start + size + 1]), number, size)
+
+
+def page_number(asked: str | None) -> int:
+    """The number of a page as it stands in the address, from 1."""
+    return int(asked) if asked and re.fullmatch("[1-9][0-9]{0,3}", asked) else 1
+
+
+def page_from(cut: Sequence[Row], number: int, size: int = PAGE_SIZE) -> Page[Row]:
+    """The page of this number from its rows and, where there is one, the first of the next page."""
     return Page(cut[:size], number, size, has_next=len(cut) > size)

@@ -18,11 +18,12 @@ from unfold.decorators import action, display
 from cohorts.periods import format_period
 from ingest.admin_parts import PausableAdmin, act_on_one, confirm, link, list_links, person
 from notifications import admin_log
-from notifications.admin_forms import ChannelForm, SubscriptionForm, channel_form
+from notifications.admin_forms import SubscriptionForm, themed_channel_form
 from notifications.batching import subscribe
 from notifications.channels import CHANNELS
 from notifications.channels.base import ChannelKind
 from notifications.delivery import send_test
+from notifications.forms import ChannelForm
 from notifications.models import Channel, Subscription
 
 __all__ = ["ChannelAdmin", "SubscriptionAdmin", "admin_log"]
@@ -54,7 +55,7 @@ class ChannelAdmin(PausableAdmin):
     def get_form(
         self, request: HttpRequest, obj: Channel | None = None, change: bool = False, **options: Any
     ) -> type[ChannelForm]:
-        options["form"] = channel_form(_kind(request, obj))
+        options["form"] = themed_channel_form(_kind(request, obj))
         return super().get_form(request, obj, change=change, **options)
 
     def get_fieldsets(
@@ -83,17 +84,13 @@ class ChannelAdmin(PausableAdmin):
 
     @display(description="Where")
     def where(self, channel: Channel) -> str:
-        return CHANNELS[channel.kind].summary(channel.config)
+        return channel.where
 
     @display(
         description="State", label={"working": "success", "unused": "default", "paused": "warning", "failing": "danger"}
     )
     def state(self, channel: Channel) -> str:
-        if channel.paused_at:
-            return "paused"
-        if channel.last_error:
-            return "failing"
-        return "working" if channel.last_success_at else "unused"
+        return channel.state
 
     @display(description="Last error", ordering="failing_since")
     def last_error_(self, channel: Channel) -> str:

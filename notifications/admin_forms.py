@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from unfold.widgets import (
@@ -16,10 +16,9 @@ from unfold.widgets import (
 )
 
 from cohorts.forms import PeriodField
-from ingest.models import CustomerKind
 from notifications.channels.base import ChannelKind
-from notifications.entries import check_fields
-from notifications.models import LONGEST_PERIOD, SHORTEST_PERIOD, Channel, Subscription
+from notifications.forms import ChannelForm, channel_form, check_subscription
+from notifications.models import LONGEST_PERIOD, SHORTEST_PERIOD, Subscription
 
 THEMED: dict[type[forms.Widget], type[forms.Widget]] = {
     forms.TextInput: UnfoldAdminTextInputWidget,
@@ -31,36 +30,9 @@ THEMED: dict[type[forms.Widget], type[forms.Widget]] = {
 """The theme's widget for each that a kind's form uses."""
 
 
-class ChannelForm(forms.ModelForm):
-    """A channel's name, and the fields of its kind's form, which alone judges them."""
-
-    kind: ClassVar[ChannelKind]
-
-    class Meta:
-        model = Channel
-        fields = ["name"]
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.initial = {**self.initial, **self.kind.visible(self.instance.config)}
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        self.settings = self.kind.form(self.data, stored=self.instance.config)
-        for name, faults in self.settings.errors.items():
-            if name not in self.errors:
-                self.add_error(None if name == "__all__" else name, list(faults))
-        return cleaned
-
-    def config(self) -> dict[str, Any]:
-        """The settings to store; call after `is_valid`."""
-        return self.settings.config()
-
-
-def channel_form(kind: ChannelKind) -> type[ChannelForm]:
-    """The form of channels of one kind."""
-    fields = {name: _themed(field) for name, field in kind.form.base_fields.items()}
-    return type("ChannelForm", (ChannelForm,), {"kind": kind, **fields})
+def themed_channel_form(kind: ChannelKind) -> type[ChannelForm]:
+    """The form of channels of one kind, in the theme."""
+    return channel_form(kind, _themed)
 
 
 def _themed(field: forms.Field) -> forms.Field:
@@ -105,12 +77,7 @@ class SubscriptionForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if not cleaned.get("send_on_addition") and not cleaned.get("send_on_removal"):
-            self.add_error("send_on_addition", "Choose additions, removals or both.")
-        cohort = cleaned.get("cohort") or (None if self.instance._state.adding else self.instance.cohort)
-        if cohort and "fields" in cleaned:
-            try:
-                cleaned["fields"] = check_fields(CustomerKind(cohort.kind), cleaned["fields"])
-            except ValueError as error:
-                self.add_error("fields", str(error))
+        check_subscription(
+            self, cleaned.get("cohort") or (None if self.instance._state.adding else self.instance.cohort)
+        )
         return cleaned

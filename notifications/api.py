@@ -23,7 +23,7 @@ from ingest.models import ApiKey, Scope
 from ingest.problems import Problem
 from notifications.batching import subscribe
 from notifications.channels import CHANNELS, kind_choices
-from notifications.delivery import send_test
+from notifications.delivery import replay, send_test
 from notifications.models import Channel, Delivery, Subscription
 from notifications.serializers import (
     ChannelSerializer,
@@ -31,6 +31,8 @@ from notifications.serializers import (
     DeliveryDetailSerializer,
     DeliverySerializer,
     OutcomeSerializer,
+    ReplayedSerializer,
+    SelectionSerializer,
     SubscriptionSerializer,
 )
 
@@ -137,11 +139,30 @@ class DeliveryViewSet(viewsets.ReadOnlyModelViewSet[Delivery]):
     filterset_class = DeliveryFilter
     pagination_class = NewestFirst
     permission_classes = [HasScope, HasModelPermission]
+    required_scopes = {"POST": Scope.ADMIN}
+    required_verbs = {"POST": "change"}
 
     @extend_schema(responses=DeliveryDetailSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A delivery with its content and every attempt."""
         return Response(DeliveryDetailSerializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses=DeliverySerializer)
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, pk: str) -> Response:
+        """Send a delivery that was given up, or that arrived, once more under the same id, with the next cycle."""
+        if not replay([self.get_object().pk], timezone.now()):
+            raise Problem(409, "not_settled", "The delivery is waiting to be sent already.")
+        return Response(DeliverySerializer(self.get_object()).data)
+
+    @extend_schema(operation_id="deliveries_replay_selected", request=SelectionSerializer, responses=ReplayedSerializer)
+    @action(detail=False, methods=["post"], url_path="replay")
+    def replay_selected(self, request: Request) -> Response:
+        """Send several once more; those that are waiting to be sent, and ids of none, are left alone."""
+        selection = SelectionSerializer(data=request.data)
+        selection.is_valid(raise_exception=True)
+        number = replay(selection.validated_data["deliveries"], timezone.now())
+        return Response(ReplayedSerializer({"replayed": number}).data)
 
 
 def _update(serializer: BaseSerializer[Any]) -> None:

@@ -1,7 +1,7 @@
 """What a notification says: every word of it, and of each customer what the subscription asks for.
 
-`messages` makes the messages of a batch from the customers to be told of, however many; `example` makes one to look
-at, by the same code.
+`messages` makes the messages of a batch from the customers to be told of, however many; `make_example` makes one to
+look at, by the same code, and `example` the one that a test sends.
 """
 
 from __future__ import annotations
@@ -180,6 +180,14 @@ def _note(whole: Message) -> str:
     return f"You get this because this channel is subscribed to the cohort. Batch {whole.sequence}."
 
 
+@dataclass(frozen=True)
+class Example:
+    """A notification to look at; `made_up` says that its customers do not exist."""
+
+    message: Message
+    made_up: bool
+
+
 def example(
     cohort: Cohort | None,
     now: datetime,
@@ -188,14 +196,30 @@ def example(
     send_on_addition: bool = True,
     send_on_removal: bool = True,
 ) -> Message:
-    """A notification to look at, marked as a test: with members of the cohort where there are any, else made-up ones.
-
-    Its `encode()` is the webhook's body. Without a cohort the cohort is made up too (and not saved).
-    """
+    """A notification to send as a test, and marked as one. Without a cohort it is made up too (and not saved)."""
     cohort = cohort or Cohort(
         id=uuid.UUID(int=0), name="Example cohort", kind=CustomerKind.USER, criteria={}, created_at=now
     )
     fields = EXAMPLE_FIELDS[CustomerKind(cohort.kind)] if fields is None else fields
+    choices = {"send_on_addition": send_on_addition, "send_on_removal": send_on_removal}
+    return make_example(cohort, now, fields=fields, **choices, test=True).message
+
+
+def make_example(
+    cohort: Cohort,
+    now: datetime,
+    *,
+    fields: Sequence[str],
+    send_on_addition: bool = True,
+    send_on_removal: bool = True,
+    period: timedelta = timedelta(minutes=15),
+    sequence: int = 0,
+    test: bool = False,
+) -> Example:
+    """A notification as the next one may look: with members of the cohort where there are any, else made-up ones.
+
+    Its message's `encode()` is the webhook's body.
+    """
     wanted = {ChangeKind.ADDED: send_on_addition, ChangeKind.REMOVED: send_on_removal}
     real, made_up = (
         [entry for entry in found if wanted[ChangeKind(entry.change)]]
@@ -205,8 +229,8 @@ def example(
     added = sum(entry.change == ChangeKind.ADDED for entry in shown)
     members = Membership.objects.filter(cohort=cohort.pk).values_list("count", flat=True).first()
     counts = Counts(added=added, removed=len(shown) - added, members=members or added)
-    period = Period(now - timedelta(minutes=15), now)
-    return with_words(draft(cohort, str(uuid.uuid4()), 0, period, counts, test=True), cohort, shown)
+    whole = draft(cohort, str(uuid.uuid4()), sequence, Period(now - period, now), counts, test=test)
+    return Example(with_words(whole, cohort, shown), made_up=not real)
 
 
 def _real_entries(cohort: Cohort, fields: Sequence[str]) -> list[Entry]:

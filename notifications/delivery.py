@@ -2,8 +2,8 @@
 
 Nothing is locked while a request is under way. A claim is committed before the request and counts as an attempt, so
 that a message which kills its process is given up in the end too; it already names the time of the next attempt, so
-that one which is cut off follows the same schedule. `mark_delivered`, `mark_waiting` and `mark_dead` are the only
-writers of a delivery's state.
+that one which is cut off follows the same schedule. `mark_delivered`, `mark_waiting`, `mark_dead` and
+`mark_replayed` are the only writers of a delivery's state.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -23,6 +23,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from notifications import compose
 from notifications.channels import CHANNELS
 from notifications.channels.base import DeliveryError, Letter, Outcome
+from notifications.message import Message
 from notifications.models import Attempt, Channel, Delivery, Subscription
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ DELAYS = (
 JITTER = 0.1
 LEASE = timedelta(seconds=60)
 """How long a claim holds: several times what a send may take."""
+SETTLED = (Delivery.State.DELIVERED, Delivery.State.DEAD)
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(hours=24)
 """Bounds of what a destination may ask for."""
 
@@ -79,24 +81,38 @@ def deliver(delivery_id: uuid.UUID, now: datetime) -> Attempt | None:
     return claim.attempt
 
 
-def send_test(channel: Channel, now: datetime) -> Outcome:
-    """Send an example to the channel, the same way as everything else, once. Only the channel's state is stored.
+def send_test(channel: Channel, now: datetime, message: Message | None = None) -> Outcome:
+    """Send an example to the channel, the same way as everything else, once. Only the channel's state is stored,
+    and of a channel that is not saved nothing. Unless given, the message is one of its first subscription.
 
     With several recipients the first failure is the outcome.
     """
-    subscription = Subscription.objects.filter(channel=channel).select_related("cohort").first()
-    options = {} if subscription is None else {"fields": subscription.fields}
-    message = compose.example(subscription.cohort if subscription else None, now, **options)
+    message = message or _example_for(channel, now)
     kind = CHANNELS[channel.kind]
     content = kind.write(message)
     letters = [
         Letter(str(compose.part_id(message.batch, 1, recipient)), content, recipient)
-        for recipient in (kind.destinations(channel.config) if _is_readable(channel) else [""])
+        for recipient in (kind.destinations(channel.config) if channel.is_readable else [""])
     ]
     outcomes = [_send(channel, letter) for letter in letters]
     outcome = next((outcome for outcome in outcomes if not outcome.succeeded), outcomes[-1])
     mark_channel(channel.pk, outcome, now)
     return outcome
+
+
+def _example_for(channel: Channel, now: datetime) -> Message:
+    subscription = Subscription.objects.filter(channel=channel).select_related("cohort").first()
+    options = {} if subscription is None else {"fields": subscription.fields}
+    return compose.example(subscription.cohort if subscription else None, now, **options)
+
+
+def replay(deliveries: Iterable[uuid.UUID], now: datetime) -> int:
+    """Send these again, from the start of the schedule: those that were given up or delivered; how many they were.
+
+    They keep their ids, by which a receiver that has them already knows them, and their earlier attempts.
+    """
+    settled = Delivery.objects.filter(pk__in=list(deliveries), state__in=SETTLED)
+    return mark_replayed(settled, now)
 
 
 def mark_delivered(delivery: QuerySet[Delivery], at: datetime) -> bool:
@@ -116,6 +132,17 @@ def mark_waiting(delivery: QuerySet[Delivery], error: str, next_attempt_at: date
 def mark_dead(delivery: QuerySet[Delivery], error: str) -> bool:
     """It is given up, for the reason that `error` says; whether there was such a delivery."""
     return bool(delivery.update(state=Delivery.State.DEAD, last_error=error, leased_by=None, leased_until=None))
+
+
+def mark_replayed(deliveries: QuerySet[Delivery], now: datetime) -> int:
+    """They are sent once more; attempts go on counting, the schedule starts anew. How many they were."""
+    return deliveries.update(
+        state=Delivery.State.PENDING,
+        replayed_after=F("attempt_count"),
+        next_attempt_at=now,
+        delivered_at=None,
+        last_error="",
+    )
 
 
 def mark_channel(channel_id: uuid.UUID, outcome: Outcome, at: datetime) -> None:
@@ -143,9 +170,8 @@ def _claim(delivery_id: uuid.UUID, now: datetime) -> Claim | None:
         channel = _lock_channel(delivery_id)
         if channel is None or channel.paused_at or _on_their_way(now).filter(channel=channel).exists():
             return None
-        if mark_dead(
-            _claimable(now).filter(pk=delivery_id, attempt_count__gte=len(DELAYS)), _given_up("it was cut off")
-        ):
+        exhausted = Q(attempt_count__gte=F("replayed_after") + len(DELAYS))
+        if mark_dead(_claimable(now).filter(exhausted, pk=delivery_id), _given_up("it was cut off")):
             return None
         owner = uuid.uuid4()
         number = F("attempt_count") + 1
@@ -166,7 +192,7 @@ def _lock_channel(delivery_id: uuid.UUID) -> Channel | None:
 
 def _send(channel: Channel, letter: Letter) -> Outcome:
     """Send, whatever happens: a fault of ours is a failed attempt too, told without the values in it."""
-    if not _is_readable(channel):
+    if not channel.is_readable:
         return Outcome(succeeded=False, error="the channel's settings cannot be decrypted: was SECRET_KEY changed?")
     try:
         return CHANNELS[channel.kind].send(channel.config, letter)
@@ -176,11 +202,6 @@ def _send(channel: Channel, letter: Letter) -> Outcome:
         where = "".join(traceback.format_tb(error.__traceback__))
         logger.error("Sending %s failed with %s\n%s", letter.id, type(error).__name__, where)
         return Outcome(succeeded=False, error=f"an error of this site ({type(error).__name__}); its log has more")
-
-
-def _is_readable(channel: Channel) -> bool:
-    """Whether the settings were decrypted; otherwise the field hands out the stored text."""
-    return isinstance(channel.config, Mapping)
 
 
 @transaction.atomic
@@ -200,7 +221,7 @@ def _mark(ours: QuerySet[Delivery], delivery: Delivery, outcome: Outcome, ended:
         return mark_delivered(ours, ended)
     if outcome.permanent:
         return mark_dead(ours, f"Given up: {outcome.error}")
-    if delivery.attempt_count >= len(DELAYS):
+    if _tries(delivery) >= len(DELAYS):
         return mark_dead(ours, _given_up(outcome.error))
     return mark_waiting(ours, outcome.error, ended + max(_delay(delivery), _asked(outcome)))
 
@@ -226,8 +247,13 @@ def _delay(delivery: Delivery) -> timedelta:
 
     Follows from the delivery and its attempt, so that it is the same whoever asks.
     """
-    scheduled = DELAYS[min(delivery.attempt_count, len(DELAYS) - 1)]
+    scheduled = DELAYS[min(_tries(delivery), len(DELAYS) - 1)]
     return scheduled * Random(f"{delivery.pk} {delivery.attempt_count}").uniform(1 - JITTER, 1 + JITTER)
+
+
+def _tries(delivery: Delivery) -> int:
+    """Attempts since it was made or replayed."""
+    return delivery.attempt_count - delivery.replayed_after
 
 
 def _asked(outcome: Outcome) -> timedelta:

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
-from urllib.parse import quote
 
 from django.conf import settings
 from django.db.models import Max
 from pyroaring import BitMap
 
+from cohorts.customer_rows import customer_path
 from cohorts.enums import ChangeKind, Reason
 from cohorts.models import Baseline, Cohort, MembershipChange
 from ingest.columns import open_columns
 from ingest.columns.interface import Snapshot
 from ingest.fields import CUSTOMER_ACTIVITY, UnknownField, customer_field
 from ingest.models import Customer, CustomerKind
+from ingest.paths import find
 from notifications.message import Entry, encode, instant
 
 CHUNK = 10_000
@@ -121,7 +122,7 @@ def entries(told: Told) -> Iterator[Entry]:
 
 def write_entry(kind: CustomerKind, fields: Sequence[str], facts: Facts, moved: Moved) -> Entry:
     """One customer with these fields, those that are not known as null, in the documented order of keys."""
-    url = f"{settings.SITE_URL}/customers/{kind}/{quote(facts.external_id, safe='')}/"
+    url = f"{settings.SITE_URL}{customer_path(kind, facts.external_id)}"
     why = {
         "changed_at": instant(moved.changed_at),
         "reason": str(moved.reason),
@@ -169,7 +170,7 @@ def _part(whole: Mapping[str, Any], name: str, fields: Sequence[str]) -> dict[st
         return dict(whole)
     part: dict[str, Any] = {}
     for path in sorted(one.removeprefix(f"{name}.") for one in fields if one.startswith(f"{name}.")):
-        found = _find(whole, path.split("."))
+        found = find(whole, path.split("."))
         if found:
             keys, value = found
             inner = part
@@ -177,20 +178,6 @@ def _part(whole: Mapping[str, Any], name: str, fields: Sequence[str]) -> dict[st
                 inner = inner.setdefault(key, {})
             inner[keys[-1]] = value
     return part
-
-
-def _find(whole: Mapping[str, Any], path: Sequence[str]) -> tuple[list[str], Any] | None:
-    """The keys that the path leads through and the value at its end; a key may hold dots, the nested one wins."""
-    for length in range(1, len(path) + 1):
-        key = ".".join(path[:length])
-        if key not in whole:
-            continue
-        if length == len(path):
-            return [key], whole[key]
-        if isinstance(whole[key], Mapping) and (found := _find(whole[key], path[length:])):
-            keys, value = found
-            return [key, *keys], value
-    return None
 
 
 def _moves(told: Told, change: ChangeKind, customers: BitMap) -> dict[int, Moved]:

@@ -8,6 +8,7 @@ subscription did with it.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from django.db.models import Q
 from encrypted_fields.fields import EncryptedJSONField
 
 from cohorts.models import Cohort, MembershipChange
-from notifications.channels import kind_choices
+from notifications.channels import CHANNELS, kind_choices
 
 DEFAULT_PERIOD = timedelta(minutes=15)
 SHORTEST_PERIOD = timedelta(minutes=1)
@@ -63,6 +64,27 @@ class Channel(EditedByPeople):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def state(self) -> str:
+        """`paused`, `failing`, `working`, or `unused` while nothing has been sent."""
+        if self.paused_at:
+            return "paused"
+        if self.last_error:
+            return "failing"
+        return "working" if self.last_success_at else "unused"
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the settings were decrypted; otherwise the field hands out the stored text."""
+        return isinstance(self.config, Mapping)
+
+    @property
+    def where(self) -> str:
+        """Where it goes, without secrets."""
+        if not self.is_readable:
+            return "its settings cannot be decrypted: was SECRET_KEY changed?"
+        return CHANNELS[self.kind].summary(self.config)
+
 
 class Subscription(EditedByPeople):
     """A cohort's notification rule on one channel."""
@@ -102,6 +124,11 @@ class Subscription(EditedByPeople):
 
     def __str__(self) -> str:
         return f"{self.cohort} to {self.channel}"
+
+    @property
+    def waits_to_tell_existing(self) -> bool:
+        """Whether the members that were there at the start are still to be told of."""
+        return self.tell_existing and not self.existing_told
 
 
 class Batch(models.Model):
@@ -161,7 +188,7 @@ class Delivery(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="deliveries")
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     part = models.PositiveIntegerField(default=1)
     parts = models.PositiveIntegerField(default=1)
     recipient = models.CharField(max_length=254, blank=True)
@@ -171,6 +198,8 @@ class Delivery(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.PENDING)
     attempt_count = models.PositiveSmallIntegerField(default=0)
     "Raised and committed before each request: a send that kills its process counts too."
+    replayed_after = models.PositiveSmallIntegerField(default=0)
+    "Attempts made before it was last replayed: the schedule counts from there."
     next_attempt_at = models.DateTimeField()
     "When it is due. A claim already sets the time of the next attempt: one that is cut off costs no extra rule."
     leased_by = models.UUIDField(null=True)
@@ -189,6 +218,8 @@ class Delivery(models.Model):
             models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="delivery_due"),
             # Lists of deliveries, newest first: their ids are random.
             models.Index(fields=["-created_at"], name="delivery_newest"),
+            models.Index(fields=["channel", "-created_at"], name="delivery_of_channel"),
+            models.Index(fields=["-created_at"], condition=Q(state="dead"), name="delivery_dead"),
             # Finds what is on its way, to keep it to one per channel.
             models.Index(fields=["channel"], condition=Q(leased_by__isnull=False), name="delivery_on_its_way"),
         ]

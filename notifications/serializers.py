@@ -12,6 +12,7 @@ from rest_framework import serializers
 from cohorts.models import Cohort
 from cohorts.serializers import PausedField, PeriodField, StrictSerializer
 from ingest.models import CustomerKind
+from notifications.batching import Contradiction, check_choices
 from notifications.channels import CHANNELS, kind_choices
 from notifications.channels.base import Config
 from notifications.entries import check_fields
@@ -24,6 +25,9 @@ from notifications.models import (
     Delivery,
     Subscription,
 )
+
+MOST_REPLAYED = 500
+"""Deliveries in one request."""
 
 
 @extend_schema_field(OpenApiTypes.OBJECT)
@@ -60,7 +64,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         read_only_fields = ["id", "created_at", "failing_since", "last_success_at"]
 
     def get_summary(self, channel: Channel) -> str:
-        return CHANNELS[channel.kind].summary(channel.config)
+        return channel.where
 
     def get_last_error(self, channel: Channel) -> str | None:
         return channel.last_error or None
@@ -154,8 +158,15 @@ class SubscriptionSerializer(StrictSerializer, serializers.ModelSerializer[Subsc
         for fixed in ("cohort", "channel", "tell_existing"):
             if self.instance and attrs.get(fixed, getattr(self.instance, fixed)) != getattr(self.instance, fixed):
                 raise serializers.ValidationError({fixed: "cannot be changed: make another subscription"})
-        if not any(self._value(attrs, name) for name in ("send_on_addition", "send_on_removal")):
-            raise serializers.ValidationError({"send_on_addition": "expected true for it or for send_on_removal"})
+        told = self.instance.existing_told if self.instance else False
+        try:
+            check_choices(
+                send_on_addition=self._value(attrs, "send_on_addition"),
+                send_on_removal=self._value(attrs, "send_on_removal"),
+                tell_existing=self._value(attrs, "tell_existing") and not told,
+            )
+        except Contradiction as error:
+            raise serializers.ValidationError({error.field: str(error)}) from None
         cohort: Cohort = self._value(attrs, "cohort")
         try:
             attrs["fields"] = check_fields(CustomerKind(cohort.kind), self._value(attrs, "fields"))
@@ -234,3 +245,15 @@ class DeliveryDetailSerializer(DeliverySerializer):
     def get_content(self, delivery: Delivery) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(delivery.content)
         return content
+
+
+class SelectionSerializer(StrictSerializer):
+    """Deliveries to send again."""
+
+    deliveries = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_REPLAYED)
+
+
+class ReplayedSerializer(serializers.Serializer[Any]):
+    """How many are sent again."""
+
+    replayed = serializers.IntegerField()

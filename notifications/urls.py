@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from notifications.api import ChannelViewSet, DeliveryViewSet, SubscriptionViewSet
+from notifications.views import channels, deliveries, parts, preview, subscriptions
 
-pages: list[URLPattern] = []
+pages = [
+    path("cohorts/<uuid:pk>/subscriptions/", parts.cohort_subscriptions, name="cohort_subscriptions"),
+    path("cohorts/<uuid:pk>/channels/", parts.cohort_channels, name="cohort_channels"),
+    path("cohorts/<uuid:pk>/subscriptions/new/", subscriptions.subscribe, name="subscribe"),
+    path("cohorts/<uuid:pk>/subscriptions/channel/", subscriptions.new_channel, name="new_channel_fields"),
+    path("cohorts/<uuid:pk>/subscriptions/preview/", preview.preview, name="notification_preview"),
+    path("cohorts/<uuid:pk>/subscriptions/test/", preview.test, name="notification_test"),
+    path("mail-preview/<uuid:pk>/", preview.mail, name="mail_preview"),
+    path("subscriptions/<uuid:pk>/", subscriptions.subscription, name="subscription"),
+    path("subscriptions/<uuid:pk>/pause/", subscriptions.pause, {"paused": True}, name="pause_subscription"),
+    path("subscriptions/<uuid:pk>/resume/", subscriptions.pause, {"paused": False}, name="resume_subscription"),
+    path("subscriptions/<uuid:pk>/delete/", subscriptions.delete, name="delete_subscription"),
+    path("channels/", channels.channels, name="channels"),
+    path("channels/new/", channels.new_channel, name="new_channel"),
+    path("channels/<uuid:pk>/", channels.channel, name="channel"),
+    path("channels/<uuid:pk>/test/", channels.test, name="test_channel"),
+    path("channels/<uuid:pk>/pause/", channels.pause, {"paused": True}, name="pause_channel"),
+    path("channels/<uuid:pk>/resume/", channels.pause, {"paused": False}, name="resume_channel"),
+    path("channels/<uuid:pk>/delete/", channels.delete, name="delete_channel"),
+    path("deliveries/", deliveries.deliveries, name="deliveries"),
+    path("deliveries/replay/", deliveries.replay_selected, name="replay_deliveries"),
+    path("deliveries/<uuid:pk>/", deliveries.delivery, name="delivery"),
+    path("deliveries/<uuid:pk>/replay/", deliveries.replay_one, name="replay_delivery"),
+]
 
 api = SimpleRouter()
 api.register("channels", ChannelViewSet)

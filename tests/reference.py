@@ -5,7 +5,10 @@ Numbers in comments are the rules of the criteria language that the lines state.
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,15 +31,140 @@ def matches(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
         return any(matches(child, kind, id_, world) for child in node["any"])
     if "not" in node:
         return not matches(node["not"], kind, id_, world)
-    if "performed" in node:
-        return performed(node, kind, id_, world)
+    for leaf, holds in LEAVES.items():
+        if leaf in node:
+            return holds(node, kind, id_, world)
     return condition(node, world.field_of_customer(kind, id_, node["field"]), world.clock)
 
 
 def performed(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
-    counted = [event for event in world.events_of(kind, id_) if in_window(event.time, node["within"], world.clock)]
-    count = sum(event.weight for event in counted if counts(event, node["performed"], world.clock))
+    count = weigh(matching(node["performed"], node["within"], kind, id_, world))
     return node.get("at_least", 0) <= count <= node.get("at_most", count)  # 23: without a lower bound 0 is enough
+
+
+def matching(events: dict[str, Any], window: dict[str, Any], kind: str, id_: str, world: World) -> list[Event]:
+    """The customer's events in a window that a leaf looks at."""
+    inside = [event for event in world.events_of(kind, id_) if in_window(event.time, window, world.clock)]
+    return [event for event in inside if counts(event, events, world.clock)]
+
+
+def weigh(events: list[Event]) -> int:
+    """18: an event of weight w is w events."""
+    return sum(event.weight for event in events)
+
+
+def ratio(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    part, whole = (weigh(matching(node[key], node["within"], kind, id_, world)) for key in ("ratio", "to"))
+    if whole == 0 or whole < node.get("minimum", 1):
+        return False  # 22: whatever the operator
+    return is_figure(part / whole, node["op"], node["value"])  # 21: one division
+
+
+def is_figure(figure: float, op: str, wanted: Any) -> bool:
+    """Whether a number of a customer is the one asked for."""
+    if op in ("is", "is_not"):
+        return (figure in (wanted if isinstance(wanted, list) else [wanted])) == (op == "is")
+    if op == "between":
+        return wanted[0] <= figure <= wanted[1]
+    return compare(op, figure, wanted)
+
+
+def aggregate(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    events = matching(node["aggregate"], node["within"], kind, id_, world)
+    found = [(field_of_event(event, node["of"]), event.weight) for event in events]
+    figure = figure_of(found, node["by"])
+    wanted = node["value"] if isinstance(node["value"], list) else [node["value"]]
+    if figure is None:
+        return False  # 19: whatever the operator
+    if node["by"] in ("sum", "avg"):  # 21: exact
+        wanted = [Fraction(Decimal(repr(each))) for each in wanted]
+    return is_figure(figure, node["op"], wanted if node["op"] in ("is", "is_not", "between") else wanted[0])
+
+
+def figure_of(found: list[tuple[Any, int]], by: str) -> Any:
+    """The figure of values with their weights; None where there is none."""
+    if by == "distinct":  # 19: any scalar; 12: "1", 1 and true are three; 18: weights do not matter
+        scalars = [one for value, _ in found for one in (value if isinstance(value, Tags) else [value])]
+        return len({(is_number(one), type(one) is str, one) for one in scalars if isinstance(one, str | int | float)})
+    numbers = [(value, weight) for value, weight in found if is_number(value)]  # 19
+    if by in ("sum", "avg"):
+        numbers = [(value, weight) for value, weight in numbers if abs(value) <= 10**18]
+        total = sum((millionths(value) * weight for value, weight in numbers), Fraction())  # 18
+        return total if by == "sum" else total / sum(weight for _, weight in numbers) if numbers else None
+    if not numbers:
+        return None
+    if by in ("min", "max"):
+        return min(numbers)[0] if by == "min" else max(numbers)[0]
+    one_by_one = sorted(numbers)  # 20: the smallest value such that p % of the weight is no greater
+    whole = sum(weight for _, weight in numbers)
+    reached = 0
+    for value, weight in one_by_one:
+        reached += weight
+        if reached * 100 >= int(by[1:]) * whole:
+            return value
+    raise AssertionError
+
+
+def millionths(value: float) -> Fraction:
+    """21: rounded to 6 decimals, halves up."""
+    down = math.floor(value)
+    return down + Fraction(math.floor((float(value) - down) * 1e6 + 0.5), 10**6)
+
+
+def trend(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    window = node["within"]
+    near = length(window["to"]) if "to" in window else timedelta()
+    long = length(window["last"]) if "last" in window else length(window["from"]) - near
+    end = world.clock.at - near  # 22: the earlier window has the same length and ends where this one starts
+    events = matching(node["trend"], {"ever": True}, kind, id_, world)
+    now = weigh([event for event in events if end - long < event.time <= end])
+    before = weigh([event for event in events if end - 2 * long < event.time <= end - long])
+    if before == 0 or before < node.get("minimum", 1):
+        return False  # 22
+    return is_figure((now - before) * 100 / before, node["change"], node["percent"])  # 21
+
+
+def first(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    events = matching(node["first"], {"ever": True}, kind, id_, world)  # 26: ever
+    return bool(events) and in_window(min(event.time for event in events), node["within"], world.clock)
+
+
+def sequence(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    limit = length(node["each_within"]) if "each_within" in node else timedelta.max
+    candidates = [matching(step, node["within"], kind, id_, world) for step in node["sequence"]]
+    reached = [candidates[0]]  # per step the events that some chain ends with
+    for step in candidates[1:]:
+        reached.append([event for event in step if any(follows(event, last, limit) for last in reached[-1])])
+    if node.get("completed", True):
+        return bool(reached[-1])  # 24: some chain
+    if not reached[0] or reached[-1]:
+        return False  # 25: begun, and never completed
+    over = is_over(node["within"], world.clock)
+    return over or all(event.time + limit <= world.clock.at for step in reached for event in step)
+
+
+def follows(event: Event, last: Event, limit: timedelta) -> bool:
+    """24: strictly later, and at most so much later, border included."""
+    return last.time < event.time and event.time - last.time <= limit
+
+
+def is_over(window: dict[str, Any], clock: Clock) -> bool:
+    """25: whether nothing that is still to come can fall into the window."""
+    if "to" in window:
+        return length(window["to"]) > timedelta()
+    if "calendar" in window:
+        return window["calendar"] in ("yesterday", "last_week", "last_month")
+    return "before" in window and moment(window["before"], clock) <= clock.at
+
+
+LEAVES = {
+    "performed": performed,
+    "aggregate": aggregate,
+    "ratio": ratio,
+    "trend": trend,
+    "sequence": sequence,
+    "first": first,
+}
 
 
 def counts(event: Event, events: dict[str, Any], clock: Clock) -> bool:

@@ -285,6 +285,127 @@ def test_rule_23_at_most_alone_includes_customers_without_any_event():
     assert found(performed(at_least=1, at_most=1), *received) == {"one"}
 
 
+def ratio(minimum: int = 1, op: str = ">=", value: float = 0.5) -> dict[str, Any]:
+    failed = {"where": asked("response.status", "is", 400)}
+    return {"ratio": failed, "to": {}, "op": op, "value": value, "minimum": minimum, "within": {"ever": True}}
+
+
+def failing(id_: str, failed: int, fine: int) -> list[Received]:
+    """Two calls of these weights."""
+    weights = {400: failed, 200: fine}
+    return [call(user_id=id_, weight=weight, response={"status": status}) for status, weight in weights.items()]
+
+
+def test_rule_18_ratios_are_of_weights():
+    received = [*failing("half", 5, 5), *failing("less", 4, 5)]
+    assert found(ratio(), *received) == {"half"}
+    assert found(ratio(op="<", value=0.5), *received) == {"less"}
+
+
+def test_rule_22_a_ratio_below_its_minimum_is_false_whatever_the_operator():
+    received = [user("none"), *failing("few", 1, 3), *failing("many", 2, 3)]
+    assert found(ratio(5, "<=", 1), *received) == {"many"}
+    assert found(ratio(0, "is_not", 7), *received) == {"few", "many"}
+
+
+def figure(by: str, op: str, value: float) -> dict[str, Any]:
+    return {"aggregate": {}, "of": "metadata.n", "by": by, "op": op, "value": value, "within": {"ever": True}}
+
+
+def sent(id_: str, *values: Any, weight: int = 1) -> list[Received]:
+    return [
+        call(user_id=id_, transaction_id=f"{id_} {place}", weight=weight, metadata={"n": value})
+        for place, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("by", "value"), [("sum", 30), ("avg", 3), ("p50", 1), ("p90", 5), ("min", 1), ("max", 5), ("distinct", 2)]
+)
+def test_rule_18_weights_count_in_sums_averages_and_percentiles_alone(by, value):
+    received = [*sent("u", 1, weight=5), *sent("u2", 1)]
+    received.append(call(user_id="u", weight=5, metadata={"n": 5}))
+    assert found(figure(by, "is", value), *received) == ({"u", "u2"} if by in ("min", "p50") else {"u"})
+
+
+def test_rule_19_only_sum_and_distinct_are_zero_of_nothing():
+    received = [user("quiet"), *sent("texts", "5", "6")]
+    assert found(figure("sum", "is", 0), *received) == {"quiet", "texts"}
+    assert found(figure("distinct", "is", 0), *received) == {"quiet"}
+    assert found(figure("avg", "is_not", 7), *received) == set()
+
+
+def test_rule_19_distinct_takes_any_scalar_by_its_type():
+    assert found(figure("distinct", "is", 3), *sent("u", 1, 1.0, "1", True, [1], {})) == {"u"}
+
+
+def test_rule_20_a_percentile_is_the_nearest_rank():
+    assert found(figure("p50", "is", 2), *sent("u", 4, 1, 3, 2)) == {"u"}
+    assert found(figure("p90", "is", 9), *sent("u", *range(1, 11))) == {"u"}
+    assert found(figure("p95", "is", 10), *sent("u", *range(1, 11))) == {"u"}
+
+
+def test_rule_21_sums_are_exact_of_values_rounded_to_six_decimals():
+    assert found(figure("sum", "is", 0.3), *sent("u", 0.1, 0.2)) == {"u"}
+    assert found(figure("sum", "is", 0.000002), *sent("u", 0.0000005, 0.0000014)) == {"u"}
+    assert found(figure("avg", "is", 0.1), *sent("u", 0.1, 0.1, 0.1)) == {"u"}
+
+
+def trend(minimum: int = 1, op: str = "<=", percent: float = -50, **window: str) -> dict[str, Any]:
+    within = window or {"last": "1h"}
+    return {"trend": {}, "change": op, "percent": percent, "minimum": minimum, "within": within}
+
+
+def test_rule_22_a_trend_compares_two_windows_that_meet():
+    received = [call(NOON - 2 * HOUR + TICK, user_id="u", weight=3), call(NOON - HOUR, user_id="u", weight=1)]
+    received += [call(NOON - HOUR + TICK, user_id="u"), call(NOON, user_id="u"), call(NOON - 2 * HOUR, user_id="u")]
+    assert found(trend(percent=-50, op="is"), *received) == {"u"}
+    received = [call(NOON - 2 * HOUR, user_id="u"), call(NOON - 4 * HOUR, user_id="u", weight=2), call(user_id="u")]
+    assert found(trend(**{"from": "3h", "to": "1h"}), *received, call(NOON - 3 * HOUR + TICK, user_id="u")) == set()
+
+
+def test_rule_22_a_trend_from_fewer_than_the_minimum_is_false():
+    few, many = call(NOON - HOUR, user_id="few", weight=4), call(NOON - HOUR, user_id="many", weight=5)
+    assert found(trend(5), user("none"), few, many) == {"many"}
+    assert found(trend(0, "is_not", 7), user("none"), few, many) == {"few", "many"}
+
+
+def sequence(*names: str, **how: Any) -> dict[str, Any]:
+    return {"sequence": [{"action_name": [name]} for name in names], "within": {"last": "1d"}, **how}
+
+
+def test_rule_24_some_chain_is_enough():
+    minutes = {"a": [200, 100], "b": [190, 70], "c": [20]}
+    done = [
+        action(name, NOON - ago * timedelta(minutes=1), user_id="u") for name, times in minutes.items() for ago in times
+    ]
+    assert found(sequence("a", "b", "c", each_within="1h"), *done) == {"u"}
+    assert found(sequence("a", "b", "c", each_within="40m"), *done) == set()
+
+
+def test_rule_24_steps_are_strictly_later_and_the_limit_belongs_to_them():
+    same = [action("a", NOON, user_id="same"), action("b", NOON, user_id="same")]
+    limit = [action("a", NOON - HOUR, user_id="limit"), action("b", NOON, user_id="limit")]
+    assert found(sequence("a", "b", each_within="1h"), *same, *limit) == {"limit"}
+
+
+def test_rule_25_begun_and_given_up():
+    given_up = sequence("a", "b", each_within="1h", completed=False)
+    ends = {"over": NOON - HOUR, "open": NOON - HOUR + TICK}
+    begun = [action("a", at, user_id=id_) for id_, at in ends.items()]
+    completed = [action("a", NOON - 9 * HOUR, user_id="c"), action("b", NOON - 8 * HOUR, user_id="c")]
+    assert found(given_up, user("none"), *begun, *completed) == {"over"}
+    assert found({**given_up, "within": {"before": NOON.isoformat()}}, *begun) == {"over", "open"}
+
+
+def test_rule_26_a_late_older_event_is_the_first():
+    first = {"first": {}, "within": {"last": "1h"}}
+    recent, late = call(NOON, user_id="u"), call(NOON - DAY, NOON, user_id="u")
+    assert found(first, recent) == {"u"}
+    assert found(first, recent, late) == set()
+    assert found(first, recent, call(NOON - DAY, NOON + TICK, user_id="u")) == {"u"}
+
+
 def test_groups_are_those_of_logic():
     received = [user("a", x=1), user("b", x=1, y=1), user("c", y=1), user("d")]
     x, y = asked("metadata.x", "exists"), asked("metadata.y", "exists")

@@ -6,7 +6,7 @@ its inputs (see `LeafKind` and `cohorts/builder/README.md`).
 
 from __future__ import annotations
 
-from cohorts.criteria import performed, profile
+from cohorts.criteria import aggregate, first, performed, profile, ratio, sequence, trend
 from cohorts.criteria.definition import Criteria
 from cohorts.criteria.errors import CriteriaError
 from cohorts.criteria.leaf import Evidence, Leaf, LeafKind, Matched, View, parse_node
@@ -34,6 +34,11 @@ DOCUMENT_KEYS = ("version", "match")
 LEAVES: dict[str, LeafKind] = {
     "field": profile.KIND,
     "performed": performed.KIND,
+    "aggregate": aggregate.KIND,
+    "ratio": ratio.KIND,
+    "trend": trend.KIND,
+    "sequence": sequence.KIND,
+    "first": first.KIND,
 }
 "The key that tells the kind of a leaf -> the kind. The builder offers them in this order."
 PARSERS = {key: kind.parse for key, kind in LEAVES.items()}

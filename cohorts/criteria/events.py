@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import ibis
 import ibis.expr.types as ir
 
 from cohorts.criteria.conditions import Condition
@@ -29,8 +30,12 @@ class Events:
 
     def among(self, events: ir.Table, snapshot: Snapshot, clock: Clock) -> ir.Table:
         """Those rows of a table of events."""
+        return events if self._filter() is None else events.filter(self.has(events, snapshot, clock))
+
+    def has(self, events: ir.Table, snapshot: Snapshot, clock: Clock) -> ir.BooleanValue:
+        """Whether a row of a table of events is one of them; never null."""
         filter_ = self._filter()
-        return events if filter_ is None else events.filter(passes(filter_, snapshot, events, clock))
+        return ibis.literal(True) if filter_ is None else passes(filter_, snapshot, events, clock)
 
     @property
     def moves(self) -> bool:

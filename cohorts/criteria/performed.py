@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_count, read_object
-from cohorts.criteria.windows import Window, event_span, parse_window, without
+from cohorts.criteria.windows import Window, event_span, parse_within, without
 from cohorts.criteria.wording import cut, say_times
 from cohorts.enums import Reason
 from ingest.columns.interface import Span, Weighing
@@ -134,9 +134,7 @@ def parse(value: dict[str, Any], place: Place) -> Performed:
     read_object(value, place, "an object", KEYS)
     events = parse_events(value["performed"], place.key("performed"))
     bounds = _parse_bounds(value, place)
-    if "within" not in value:
-        raise place.key("within").fault('missing, expected a window such as {"last": "7d"} or {"ever": true}')
-    return Performed(place.path, events, bounds, parse_window(value["within"], place.key("within")))
+    return Performed(place.path, events, bounds, parse_within(value, place))
 
 
 KIND = LeafKind(

@@ -153,7 +153,7 @@ READERS: dict[FieldType, dict[str, Callable[[Cell], ir.Value]]] = {
 
 def parse(value: dict[str, Any], place: Place) -> Profile:
     """The leaf of an object with the key `field`. Raises CriteriaError."""
-    condition = parse_condition(value, place, partial(_find_field, place.kind))
+    condition = parse_condition(value, place, partial(find_field, place.kind))
     return Profile(place.path, place.kind, _owner(place.kind, condition.name), condition)
 
 
@@ -164,6 +164,7 @@ def _owner(kind: CustomerKind, name: str) -> CustomerKind:
     return CustomerKind.COMPANY if kind == CustomerKind.USER and name.startswith(COMPANY) else kind
 
 
-def _find_field(kind: CustomerKind, name: str) -> Field:
+def find_field(kind: CustomerKind, name: str) -> Field:
+    """The field of a customer of the kind, or of its company, with this name. Raises UnknownField."""
     owner = _owner(kind, name)
     return customer_field(owner, name if owner == kind else name.removeprefix(COMPANY))

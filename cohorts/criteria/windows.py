@@ -131,6 +131,13 @@ def parse_window(value: object, place: Place) -> Window:
     raise place.fault(f"expected {EXPECTED_WINDOW}, and one form only")
 
 
+def parse_within(leaf: dict[str, object], place: Place) -> Window:
+    """The window under the key `within` of a leaf. Raises CriteriaError."""
+    if "within" not in leaf:
+        raise place.key("within").fault('missing, expected a window such as {"last": "7d"} or {"ever": true}')
+    return parse_window(leaf["within"], place.key("within"))
+
+
 def parse_period(value: object, place: Place) -> Rolling | Calendar:
     """A window that the operator `on` can take: a calendar name or `last`. Raises CriteriaError."""
     window = read_object(value, place, EXPECTED_PERIOD, known=("calendar", "last"))

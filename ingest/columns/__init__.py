@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from ingest.columns.columns import DuckDBColumns, open_columns
-from ingest.columns.interface import Columns, ColumnsDamaged, Sealed, Snapshot, Span, instant
+from ingest.columns.interface import Columns, ColumnsDamaged, FieldSeen, Sealed, Snapshot, Span, ValueSeen, instant
 
-__all__ = ["Columns", "ColumnsDamaged", "DuckDBColumns", "Sealed", "Snapshot", "Span", "instant", "open_columns"]
+__all__ = [
+    "Columns",
+    "ColumnsDamaged",
+    "DuckDBColumns",
+    "FieldSeen",
+    "Sealed",
+    "Snapshot",
+    "Span",
+    "ValueSeen",
+    "instant",
+    "open_columns",
+]

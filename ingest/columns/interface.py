@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,6 +54,27 @@ class Weighing(Protocol):
 
     def seen_then(self, kind: CustomerKind, spans: Sequence[Span], then: datetime) -> Weights:
         """The events in the spans that were visible at `then`, an earlier instant."""
+
+
+@dataclass(frozen=True)
+class FieldSeen:
+    """A field that rows were found to have: how many, by the type of the value."""
+
+    path: str
+    rows: Mapping[FieldType, int]
+
+    @property
+    def type(self) -> FieldType:
+        """The type that most of them have."""
+        return max(self.rows, key=lambda type_: self.rows[type_], default=FieldType.TEXT)
+
+
+@dataclass(frozen=True)
+class ValueSeen:
+    """A value that rows were found to have, and how many."""
+
+    value: str | float | bool
+    rows: int
 
 
 class Snapshot(Protocol):
@@ -131,6 +152,14 @@ class Snapshot(Protocol):
 
     def exists(self, table: ir.Table, field: Field) -> ir.BooleanValue:
         """Whether the field is there with any type, objects and arrays included; never null."""
+
+    def fields_seen(self, kind: CustomerKind | None) -> Sequence[FieldSeen]:
+        """The fields by path (`metadata.plan`) that some of the newest events have, or of a kind of customer some
+        customers; most frequent first. Fields with a column of their own are not among them."""
+
+    def values_seen(self, kind: CustomerKind | None, field: Field, containing: str = "") -> Sequence[ValueSeen]:
+        """Values of the field in the newest events, or of the customers of a kind, most frequent first: at most a
+        hundred, that contain the text. Of a field of times there are none to count."""
 
     def keep(self, table: ir.Table) -> ir.Table:
         """The table computed once, for several uses within this snapshot."""

@@ -15,8 +15,10 @@ import pyarrow as pa
 from django.db.models import Prefetch, prefetch_related_objects
 from pyroaring import BitMap
 
+from ingest.columns import seen
+from ingest.columns.activity import Activity, Seen
 from ingest.columns.engine import BROKEN, Engine, catalog
-from ingest.columns.interface import Span
+from ingest.columns.interface import FieldSeen, Span, ValueSeen
 from ingest.columns.layout import (
     ACTIVITY_ROWS,
     ALL_EVENT_ROWS,
@@ -29,7 +31,6 @@ from ingest.columns.layout import (
 )
 from ingest.columns.links import link
 from ingest.columns.memo import Arrays, Memo
-from ingest.columns.seen import Activity, Seen
 from ingest.columns.tables import Cursor
 from ingest.columns.visible import MAPS as MAP_COLUMNS
 from ingest.columns.visible import VALUES, VERSION, Visible
@@ -172,6 +173,25 @@ class DuckDBSnapshot:
         for name in ("text", "number", "boolean"):
             found = found | table[name].keys().contains(field.path).fill_null(False)
         return found
+
+    # --- What pickers offer
+
+    def fields_seen(self, kind: CustomerKind | None) -> list[FieldSeen]:
+        table = self._recent(seen.SKIMMED) if kind is None else self.profiles(kind).limit(seen.SKIMMED)
+        return seen.fields_of(self, table)
+
+    def values_seen(self, kind: CustomerKind | None, field: Field, containing: str = "") -> list[ValueSeen]:
+        if field.type == FieldType.TIME:
+            return []
+        table = self._recent(seen.RECENT) if kind is None else self.profiles(kind)
+        return seen.values_of(self, table, field, containing)
+
+    def _recent(self, rows: int) -> ir.Table:
+        """The newest events of customers who were not erased."""
+        recent = seen.recent_events(self._visible, rows)
+        hidden = self._hidden()
+        kept = f"SELECT * FROM ({recent}) WHERE customer IS NULL OR customer NOT IN (SELECT customer FROM {hidden})"
+        return self._table(self._make("VIEW", ("recent", rows), lambda: kept), EVENT_ROWS)
 
     # --- Execution
 

@@ -59,6 +59,11 @@ class Visible:
                 parts += self._events_of(segment, span, since)
         return _union(parts, "events", "*")
 
+    def events_of_nothing(self) -> str:
+        """No events, with the columns of `layout.EVENT_ROWS`."""
+        columns = f"id, time, received_at, weight, {VALUES}, coalesce(user_id, company_id) AS customer"
+        return _select(NOTHING, "events", columns)
+
     def _events_of(self, segment: Segment, span: Span, since: datetime | None) -> list[str]:
         """One SELECT, or with `since` two that together have each row once, so that each can skip old row groups."""
         first, last = _times(segment)

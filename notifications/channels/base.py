@@ -101,8 +101,11 @@ class ChannelKind(ABC):
 
     kind: ClassVar[str]
     label: ClassVar[str]
+    icon: ClassVar[str] = "notifications"
     about: ClassVar[str]
     "A sentence for whoever chooses between the kinds."
+    looks: ClassVar[str] = "notifications/looks/content.html"
+    "The template that shows a message as it will look there."
     form: ClassVar[type[ConfigForm]]
     limits: ClassVar[Limits]
 

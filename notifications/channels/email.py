@@ -74,8 +74,10 @@ class Email(ChannelKind):
 
     kind = "email"
     label = "Email"
+    icon = "mail"
     about = "A message with the first customers, to each of the addresses."
     form = EmailForm
+    looks = "notifications/looks/email.html"
     limits = Limits(customers=50)
 
     def destinations(self, config: Config) -> list[str]:

@@ -122,8 +122,10 @@ class Slack(ChannelKind):
 
     kind = "slack"
     label = "Slack"
+    icon = "tag"
     about = "A message with the first customers, in a channel of your workspace."
     form = SlackForm
+    looks = "notifications/looks/slack.html"
     limits = Limits(customers=10)
 
     def write(self, message: Message) -> str:

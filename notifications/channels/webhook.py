@@ -47,8 +47,10 @@ class Webhook(ChannelKind):
 
     kind = "webhook"
     label = "Webhook"
+    icon = "webhook"
     about = "Everything as signed JSON, posted to an address of your software."
     form = WebhookForm
+    looks = "notifications/looks/webhook.html"
     limits = Limits(customers=1000, size=256_000, parts=True)
 
     def write(self, message: Message) -> str:

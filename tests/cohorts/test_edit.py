@@ -6,7 +6,7 @@ import pytest
 
 from cohorts import membership
 from cohorts.criteria import CriteriaError
-from cohorts.edit import edit_cohort
+from cohorts.edit import EditedMeanwhile, edit_cohort, edit_definition
 from cohorts.models import Cohort, MembershipChange
 from cohorts.refresh import evaluate_now
 from tests.factories import ON_PRO, make_cohort, make_user
@@ -71,3 +71,23 @@ def test_what_an_evaluation_wrote_meanwhile_stays(cohort, now):
     edit_cohort(stale, {"name": "New"}, tell=False)
 
     assert Cohort.objects.get().evaluated_at == now + timedelta(minutes=15)
+
+
+def test_an_edit_of_what_somebody_else_edited_meanwhile_is_refused(cohort):
+    edit_definition(Cohort.objects.get(), {"criteria": ON_FREE}, tell=False, expected_version=1)
+
+    with pytest.raises(EditedMeanwhile):
+        edit_definition(cohort, {"time_zone": "Asia/Tokyo"}, tell=False, expected_version=1)
+
+    stored = Cohort.objects.get()
+    assert (stored.criteria, stored.time_zone, stored.definition_version) == (ON_FREE, "UTC", 2)
+
+
+def test_a_cohort_is_never_saved_whole_again(cohort):
+    cohort.name = "New"
+
+    with pytest.raises(ValueError, match="update_fields"):
+        cohort.save()
+    cohort.save(update_fields=["name"])
+
+    assert Cohort.objects.get().name == "New"

@@ -33,7 +33,9 @@ def test_it_names_every_address_of_the_management_api(document):
         "/api/customers/",
         "/api/customers/{id}/",
         "/api/deliveries/",
+        "/api/deliveries/replay/",
         "/api/deliveries/{id}/",
+        "/api/deliveries/{id}/replay/",
         "/api/subscriptions/",
         "/api/subscriptions/{id}/",
     }

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.contrib.messages import get_messages
 from django.utils import timezone
 
 from ingest.keys import find_key, make_key
-from ingest.models import ApiKey, Scope
+from ingest.models import ApiKey, Customer, Event, Scope
 from tests.factories import NOON, make_customer, make_person, make_stored_event, make_version
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,33 @@ def test_customers_are_found_by_the_start_of_the_id_or_the_email_address(boss, s
     listed = boss.get("/admin/ingest/customer/", {"q": search}).context["cl"].result_list
 
     assert sorted(customer.external_id for customer in listed) == found
+
+
+def test_a_customer_is_erased_once_from_its_page(boss):
+    customer = make_customer("u1", metadata={"name": "Ann"})
+    make_stored_event(user=customer)
+    page = f"/admin/ingest/customer/{customer.pk}/"
+
+    assert f"{page}erase/" in boss.get(f"{page}change/").content.decode()
+    boss.post(f"{page}erase/", {"_form_submitted": "True"})
+
+    customer.refresh_from_db()
+    assert customer.erased_at is not None
+    assert customer.profile == {}
+    assert not Event.objects.exists()
+    assert f"{page}erase/" not in boss.get(f"{page}change/").content.decode()
+
+
+def test_who_may_not_delete_customers_cannot_erase_one(client):
+    person = make_person(superuser=False)
+    person.user_permissions.add(Permission.objects.get(codename="view_customer"))
+    client.force_login(person)
+    customer = make_customer("u1")
+    page = f"/admin/ingest/customer/{customer.pk}/"
+
+    assert f"{page}erase/" not in client.get(f"{page}change/").content.decode()
+    assert client.post(f"{page}erase/", {"_form_submitted": "True"}).status_code == 403
+    assert Customer.objects.get().erased_at is None
 
 
 def test_events_are_found_by_the_id_of_a_customer(boss):

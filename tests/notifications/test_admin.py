@@ -188,6 +188,7 @@ def test_a_subscription_starts_from_the_members_of_the_moment(boss):
         ({"fields": "plan"}, "fields"),
         ({"period": "1s"}, "period"),
         ({"send_on_addition": None, "send_on_removal": None}, "send_on_addition"),
+        ({"send_on_addition": None, "tell_existing": "on"}, "tell_existing"),
         ({"cohort": None}, "cohort"),
     ],
 )

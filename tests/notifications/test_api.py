@@ -352,3 +352,49 @@ def test_a_person_cannot_be_made_to_write_by_another_site():
     boss.force_login(make_person())
 
     assert boss.post("/api/channels/", {}).status_code == 403
+
+
+def test_a_delivery_that_was_given_up_is_replayed(api):
+    delivery = make_delivery(state="dead", attempt_count=10, last_error="Given up")
+
+    replayed = api.post(f"/api/deliveries/{delivery.pk}/replay/")
+
+    assert (replayed.status_code, replayed.json()["state"], replayed.json()["last_error"]) == (200, "pending", None)
+    assert replayed.json()["next_attempt_at"] is not None
+    again = api.post(f"/api/deliveries/{delivery.pk}/replay/")
+    assert (again.status_code, again.json()["code"]) == (409, "not_settled")
+
+
+def test_a_selection_of_deliveries_is_replayed(api):
+    dead, delivered, waiting = (make_delivery(state=state) for state in ("dead", "delivered", "pending"))
+    chosen = [str(one.pk) for one in (dead, delivered, waiting)]
+
+    replayed = api.post("/api/deliveries/replay/", {"deliveries": chosen})
+
+    assert replayed.json() == {"replayed": 2}
+    assert api.post("/api/deliveries/replay/", {"deliveries": []}).status_code == 400
+    assert api.post("/api/deliveries/replay/", {"deliveries": ["x"]}).status_code == 400
+
+
+@pytest.mark.parametrize("address", ["/api/deliveries/{}/replay/", "/api/deliveries/replay/"])
+def test_replaying_takes_the_scope_of_an_administrator(address):
+    delivery = make_delivery(state="dead")
+    client = client_with(Scope.READ, Scope.WRITE)
+
+    assert client.post(address.format(delivery.pk), {"deliveries": [str(delivery.pk)]}).status_code == 403
+    assert Delivery.objects.get().state == "dead"
+
+
+def test_existing_members_are_told_of_only_together_with_additions(api):
+    values = {"cohort": str(make_cohort().pk), "channel": str(make_channel().pk), "tell_existing": True}
+
+    refused = api.post("/api/subscriptions/", values | {"send_on_addition": False})
+
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["path"] == "tell_existing"
+    created = api.post("/api/subscriptions/", values)
+    assert created.status_code == 201
+    address = f"/api/subscriptions/{created.json()['id']}/"
+    assert api.patch(address, {"send_on_addition": False}).status_code == 400
+    Subscription.objects.update(existing_told=True)
+    assert api.patch(address, {"send_on_addition": False}).status_code == 200

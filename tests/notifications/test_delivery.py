@@ -9,7 +9,7 @@ import pytest
 
 from notifications import delivery as outgoing
 from notifications.batching import settle, subscribe
-from notifications.delivery import DELAYS, LEASE, deliver, due_deliveries, send_test
+from notifications.delivery import DELAYS, LEASE, deliver, due_deliveries, replay, send_test
 from notifications.models import Attempt, Channel, Delivery
 from tests.factories import make_batch, make_channel, make_cohort, make_customer, make_delivery, make_subscription
 from tests.notifications.history import move, start
@@ -295,3 +295,58 @@ def test_of_two_workers_with_two_deliveries_of_one_channel_one_waits(receiver, n
         at_once(lambda todo=todo: deliver(todo.pop(), now), workers=len(todo))
     assert max(most) == 1
     assert len(receiver.requests) == len(waiting)
+
+
+# --- Sending again
+
+
+def test_a_replay_starts_the_schedule_anew_and_keeps_id_bytes_and_attempts(waiting, receiver, now):
+    receiver.always = Answer(500)
+    for _ in DELAYS:
+        deliver(waiting.pk, now)
+        now = reloaded(waiting).next_attempt_at
+    assert reloaded(waiting).state == "dead"
+    assert replay([waiting.pk], now) == 1
+    again = reloaded(waiting)
+    assert (again.state, again.last_error, again.delivered_at) == ("pending", "", None)
+    assert due_deliveries(now) == [waiting.pk]
+    for number in range(1, len(DELAYS)):
+        attempt = deliver(waiting.pk, now)
+        assert attempt.number == len(DELAYS) + number
+        delay = reloaded(waiting).next_attempt_at - (now + attempt.duration)
+        assert abs(delay / DELAYS[number] - 1) <= 0.1
+        now = reloaded(waiting).next_attempt_at
+    deliver(waiting.pk, now)
+    assert reloaded(waiting).state == "dead"
+    assert Attempt.objects.count() == 2 * len(DELAYS)
+    assert len({(request.headers["webhook-id"], request.body) for request in receiver.requests}) == 1
+
+
+def test_a_replay_of_one_that_arrived_sends_it_once_more(waiting, receiver, now):
+    deliver(waiting.pk, now)
+    assert replay([waiting.pk], now) == 1
+    deliver(waiting.pk, now)
+    assert reloaded(waiting).state == "delivered"
+    assert [request.headers["webhook-id"] for request in receiver.requests] == [str(waiting.pk)] * 2
+
+
+def test_one_that_is_waiting_or_under_way_is_not_replayed(waiting, receiver, now, monkeypatch):
+    assert replay([waiting.pk, uuid.uuid4()], now) == 0
+    die_while_sending(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        deliver(waiting.pk, now)
+    assert replay([waiting.pk], now) == 0
+    assert reloaded(waiting).replayed_after == 0
+
+
+def test_a_replay_that_kills_its_worker_each_time_is_given_up_too(waiting, now, monkeypatch):
+    Delivery.objects.update(state="dead", attempt_count=10)
+    replay([waiting.pk], now)
+    die_while_sending(monkeypatch)
+    for _ in range(10):
+        with pytest.raises(KeyboardInterrupt):
+            deliver(waiting.pk, now)
+        delivery = reloaded(waiting)
+        now = max(delivery.next_attempt_at, delivery.leased_until)
+    assert deliver(waiting.pk, now) is None
+    assert (reloaded(waiting).state, reloaded(waiting).attempt_count) == ("dead", 20)

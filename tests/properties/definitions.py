@@ -135,7 +135,8 @@ def filters(anchor: datetime) -> st.SearchStrategy[Node]:
 
 
 @cache
-def performed(anchor: datetime) -> st.SearchStrategy[Node]:
+def some_events(anchor: datetime) -> st.SearchStrategy[Node]:
+    """What a leaf looks at."""
     events = st.fixed_dictionaries(
         {},
         optional={
@@ -143,11 +144,41 @@ def performed(anchor: datetime) -> st.SearchStrategy[Node]:
             "where": filters(anchor),
         },
     )
-    named = events.flatmap(
+    return events.flatmap(
         lambda given: st.sampled_from(
             [given, given, {**given, "action_name": ["signup"]}, {**given, "action_name": NAMES}]
         )
     )
+
+
+def thresholds(*figures: float) -> st.SearchStrategy[Node]:
+    """An operator with the value or values that it compares with."""
+    figure = st.sampled_from(figures)
+    pair = st.lists(figure, min_size=2, max_size=2).map(sorted)
+    return st.one_of(
+        st.builds(lambda op, value: {"op": op, "value": value}, st.sampled_from([">", ">=", "<", "<="]), figure),
+        st.builds(lambda op, value: {"op": op, "value": value}, st.sampled_from(["is", "is_not"]), one_or_more(figure)),
+        pair.map(lambda two: {"op": "between", "value": two}),
+    )
+
+
+MINIMUMS = st.sampled_from([{}, {}, {"minimum": 0}, {"minimum": 2}, {"minimum": 5}])
+
+
+@cache
+def ratio(anchor: datetime) -> st.SearchStrategy[Node]:
+    return st.builds(
+        lambda part, whole, asked, minimum, window: {"ratio": part, "to": whole, **asked, **minimum, "within": window},
+        some_events(anchor),
+        st.one_of(st.just({}), some_events(anchor)),
+        thresholds(0, 0.2, 1 / 3, 0.5, 1, 2, 1.5),
+        MINIMUMS,
+        windows(anchor),
+    )
+
+
+@cache
+def performed(anchor: datetime) -> st.SearchStrategy[Node]:
     bounds = st.one_of(
         st.sampled_from([1, 2, 3, 7, 10**6]).map(lambda n: {"at_least": n}),
         st.sampled_from([0, 1, 2, 5]).map(lambda n: {"at_most": n}),
@@ -155,10 +186,81 @@ def performed(anchor: datetime) -> st.SearchStrategy[Node]:
     )
     return st.builds(
         lambda events, bounds, window: {"performed": events, **bounds, "within": window},
-        named,
+        some_events(anchor),
         bounds,
         windows(anchor),
     )
+
+
+FIGURES = ["sum", "avg", "min", "max", "p50", "p90", "p95", "p99"]
+FIGURES_ASKED = [0, -0.0, 1, 1.5, 2, 2.5, 5, 200, 400, -3, 1000.0, 0.001, 1 / 3, 1e18, -1e18, 1e300, 5e-324, 12.000001]
+
+
+@cache
+def aggregate(anchor: datetime) -> st.SearchStrategy[Node]:
+    numbers = st.tuples(
+        st.sampled_from([*NUMBER_FIELDS, "metadata.n", "metadata.n", "metadata.plan", "request.body.order.amount"]),
+        st.sampled_from(FIGURES),
+    )
+    scalars = st.tuples(st.sampled_from([*TEXT_FIELDS, *NUMBER_FIELDS, *ANY_FIELDS]), st.just("distinct"))
+    return st.builds(
+        lambda events, figure, asked, window: {
+            "aggregate": events,
+            "of": figure[0],
+            "by": figure[1],
+            **asked,
+            "within": window,
+        },
+        st.one_of(st.just({}), some_events(anchor)),
+        st.one_of(numbers, numbers, scalars),
+        thresholds(*FIGURES_ASKED),
+        windows(anchor),
+    )
+
+
+@cache
+def trend(anchor: datetime) -> st.SearchStrategy[Node]:
+    rolling = [{"last": duration} for duration in DURATIONS] + [{"from": "7d", "to": "1d"}, {"from": "2h", "to": "0s"}]
+    return st.builds(
+        lambda events, asked, minimum, window: {
+            "trend": events,
+            "change": asked["op"],
+            "percent": asked["value"],
+            **minimum,
+            "within": window,
+        },
+        st.one_of(st.just({}), some_events(anchor)),
+        thresholds(-100, -50, 0, 25, 50, 100, 200),
+        MINIMUMS,
+        st.sampled_from(rolling),
+    )
+
+
+@cache
+def first(anchor: datetime) -> st.SearchStrategy[Node]:
+    return st.builds(
+        lambda events, window: {"first": events, "within": window},
+        st.one_of(st.just({}), some_events(anchor)),
+        windows(anchor),
+    )
+
+
+@cache
+def sequence(anchor: datetime) -> st.SearchStrategy[Node]:
+    plain = st.sampled_from([{}, {"type": "action"}, {"type": "api_call"}, {"action_name": ["signup"]}])
+    steps = st.lists(st.one_of(plain, plain, some_events(anchor)), min_size=2, max_size=4)
+    limits = st.sampled_from([*DURATIONS, "8d"]).map(lambda duration: {"each_within": duration})
+    completed = st.one_of(st.just({}), limits, limits.map(lambda limit: {**limit, "completed": True}))
+    given_up = limits.map(lambda limit: {**limit, "completed": False})
+    return st.builds(
+        lambda steps, how, window: {"sequence": steps, **how, "within": window},
+        steps,
+        st.one_of(completed, given_up),
+        windows(anchor),
+    )
+
+
+OF_EVENTS = [performed, aggregate, ratio, trend, sequence, first]
 
 
 @cache
@@ -180,4 +282,4 @@ def profile(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
 @cache
 def nodes(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
     """Criteria for customers of the kind."""
-    return trees(st.one_of(profile(kind, anchor), performed(anchor)))
+    return trees(st.one_of(profile(kind, anchor), *(leaf(anchor) for leaf in OF_EVENTS)))

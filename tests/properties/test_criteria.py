@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.properties.comparing import Question, assert_same_members, recorded
-from tests.properties.definitions import nodes
+from tests.properties.definitions import OF_EVENTS, nodes
 from tests.properties.histories import History, histories
 from tests.reference_world import Clock
 
@@ -29,17 +29,38 @@ def cases(draw: st.DrawFn) -> tuple[History, list[Question], int]:
     return history, draw(st.lists(question, min_size=2, max_size=10)), draw(st.integers(1, 7))
 
 
-@settings(
-    max_examples=EXAMPLES,
-    derandomize="PROPERTY_EXAMPLES" not in os.environ,
-    deadline=None,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+def tried(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        derandomize="PROPERTY_EXAMPLES" not in os.environ,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@tried(EXAMPLES)
 @given(cases())
 def test_members_are_those_of_the_reference(case):
     history, questions, week_starts_on = case
+    check(history, questions, week_starts_on)
+
+
+@pytest.mark.parametrize("leaf", OF_EVENTS)
+def test_each_kind_of_leaf_finds_those_of_the_reference(leaf):
+    """One kind at a time, as often as trees of all kinds together would seldom ask it."""
+
+    @tried(-(-EXAMPLES // 3))
+    @given(histories(), st.data(), st.integers(1, 7))
+    def agree(history, data, week_starts_on):
+        nodes = data.draw(st.lists(leaf(history.anchor), min_size=5, max_size=15))
+        check(history, [(kind, node) for node in nodes for kind in ("user", "company")], week_starts_on)
+
+    agree()
+
+
+def check(history: History, questions: list[Question], week_starts_on: int) -> None:
     with recorded(history.received, history.sealed_after):
         for at in history.instants:
             assert_same_members(history.received, Clock(at, history.zone, week_starts_on), questions)

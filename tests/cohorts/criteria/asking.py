@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from pyroaring import BitMap
 
-from cohorts.criteria import Clock, Leaf, Matched, View, parse
+from cohorts.criteria import Clock, CriteriaError, Leaf, Matched, View, parse
 from ingest.columns import Snapshot, open_columns
 from ingest.models import Customer, CustomerKind
 from ingest.parse import PARSERS
@@ -84,3 +85,14 @@ def why(
 
 def names(ids: BitMap) -> set[str]:
     return set(Customer.objects.filter(pk__in=list(ids)).values_list("external_id", flat=True))
+
+
+def refused(node: dict[str, Any], kind: str = "user") -> str:
+    """What is said of a leaf that is not valid, with the path below `match`."""
+    with pytest.raises(CriteriaError) as error:
+        leaf_of(node, kind)
+    return str(error.value).removeprefix("match.")
+
+
+def words(node: dict[str, Any], kind: str = "user") -> str:
+    return leaf_of(node, kind).words()

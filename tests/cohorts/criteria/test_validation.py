@@ -66,7 +66,7 @@ def test_a_document_is_refused(document, message):
     assert str(refused.value) == message
 
 
-KINDS = '"all", "any", "not", "field" or "performed"'
+KINDS = '"all", "any", "not", "field", "performed", "aggregate", "ratio", "trend", "sequence" or "first"'
 TREE = [
     (None, f"match: expected an object with one of the keys {KINDS}"),
     ([PRO], f"match: expected an object with one of the keys {KINDS}"),

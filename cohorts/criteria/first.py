@@ -1,0 +1,57 @@
+"""`first`: when a customer did something for the first time ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ibis.expr.types as ir
+
+from cohorts.criteria.cells import as_utc, instant
+from cohorts.criteria.events import Events, parse_events
+from cohorts.criteria.leaf import LeafKind
+from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
+from cohorts.criteria.place import Place, read_object
+from cohorts.criteria.windows import Clock, Ever, Window, event_span, parse_within
+
+KEYS = ("first", "within")
+
+
+@dataclass(frozen=True)
+class First(MeasuredLeaf):
+    """The customers whose first matching event ever falls in the window."""
+
+    path: str
+    events: Events
+    window: Window
+
+    def words(self) -> str:
+        return f"first {self.events.words()} {self.window.words}"
+
+    def measure(self, source: Source) -> ir.Table:
+        rows = source.matching(self.events, event_span(Ever(), source.clock))
+        firsts = rows.group_by("customer").aggregate(first=rows.time.min())
+        span = event_span(self.window, source.clock)
+        inside = firsts.first < instant(span.end)
+        if span.start is not None:
+            inside &= firsts.first >= instant(span.start)
+        return firsts.mutate(holds=inside)
+
+    def say(self, figures: Figures, clock: Clock) -> str:
+        first = as_utc(figures.get("first"))
+        return f"first {say_events(self.events)}: {clock.local(first) if first else 'never'} ({self.window.words})"
+
+
+def parse(value: dict[str, Any], place: Place) -> First:
+    """The leaf of an object with the key `first`. Raises CriteriaError."""
+    read_object(value, place, "an object", KEYS)
+    return First(place.path, parse_events(value["first"], place.key("first")), parse_within(value, place))
+
+
+KIND = LeafKind(
+    parse=parse,
+    label="Who performed for the first time",
+    icon="flag",
+    form="first",
+    blank={"first": {"type": "api_call"}, "within": {"last": "7d"}},
+)

@@ -1,0 +1,123 @@
+"""What all leaves share that measure a customer's events: who passes, the figures, and why the answer turned.
+
+Such a leaf says how events are measured and puts its figures into words. That is asked again of the events that were
+visible at the evaluation before, and with the clock of then: the answers tell behavior from time from profile.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+from pyroaring import BitMap
+
+from cohorts.criteria.cells import instant
+from cohorts.criteria.events import Events
+from cohorts.criteria.leaf import Evidence, Leaf, Matched, View
+from cohorts.criteria.windows import Clock
+from cohorts.criteria.wording import cut
+from cohorts.enums import Reason
+from ingest.columns.interface import Span
+from ingest.models import CustomerKind
+
+LONGEST_EVENTS = 200
+Figures = Mapping[str, Any]
+"A row of what was measured of a customer; empty where there was nothing to measure."
+
+
+@dataclass(frozen=True)
+class Source:
+    """The events to measure, and the clock that windows and filters are read by.
+
+    `seen_at` leaves only what was visible then, `among` (column `customer`) only those customers.
+    """
+
+    view: View
+    clock: Clock
+    seen_at: datetime | None = None
+    among: ir.Table | None = None
+
+    def events(self, span: Span) -> ir.Table:
+        """The events in a span, as `Snapshot.events` has them."""
+        rows = self.view.snapshot.events(self.view.kind, span)
+        if self.seen_at is not None:
+            rows = rows.filter(rows.time <= instant(self.seen_at), rows.received_at <= instant(self.seen_at))
+        return rows if self.among is None else rows.semi_join(self.among, "customer")
+
+    def matching(self, events: Events, span: Span) -> ir.Table:
+        """Those in a span that a leaf looks at."""
+        return events.among(self.events(span), self.view.snapshot, self.clock)
+
+    def weight(self, rows: ir.Table, events: Events) -> ir.IntegerValue:
+        """What each row weighs among some events: nothing if it is none of them."""
+        return ibis.ifelse(events.has(rows, self.view.snapshot, self.clock), rows.weight, 0)
+
+
+class MeasuredLeaf(Leaf):
+    """The customers whose events measure up."""
+
+    @abstractmethod
+    def measure(self, source: Source) -> ir.Table:
+        """`customer, holds` (never null) and figures to tell of: a row for each customer with something to measure."""
+
+    @abstractmethod
+    def say(self, figures: Figures, clock: Clock) -> str:
+        """The figures against the threshold, in one sentence."""
+
+    def figures(self, view: View, measured: ir.Table, ids: BitMap) -> dict[int, Figures]:
+        """Per customer its figures, from what was measured."""
+        rows = view.snapshot.rows(measured.semi_join(view.snapshot.among(ids), "customer"))
+        return {row["customer"]: row for row in rows.to_pylist()}
+
+    def evaluate(self, view: View) -> Matched:
+        """Measures once; the evidence reads the same figures."""
+        measured = view.snapshot.keep(self.measure(Source(view, view.clock)))
+        members = self._passing(view, measured)
+        return Matched(members, partial(self._explain, view, measured, members))
+
+    @property
+    def passes_empty(self) -> bool:
+        """Whether a customer of whom there is nothing to measure passes."""
+        return False
+
+    def _passing(self, view: View, measured: ir.Table) -> BitMap:
+        if self.passes_empty:
+            return view.universe - view.snapshot.ids(measured.filter(~measured.holds))
+        return view.snapshot.ids(measured.filter(measured.holds)) & view.universe
+
+    def _explain(
+        self, view: View, measured: ir.Table, members: BitMap, ids: BitMap, since: datetime | None
+    ) -> dict[int, Evidence]:
+        figures = self.figures(view, measured, ids)
+        reasons = {} if since is None else self._reasons(view, members, ids, since)
+        return {
+            id_: Evidence(self.say(figures.get(id_, {}), view.clock), reasons.get(id_, Reason.BEHAVIOR)) for id_ in ids
+        }
+
+    def _reasons(self, view: View, members: BitMap, ids: BitMap, since: datetime) -> dict[int, Reason]:
+        """The reasons that are not the arrival of events: see `performed`, which asks the same with less reading."""
+        snapshot = view.snapshot
+        turned_by_events = self._turned(Source(view, view.clock, since, snapshot.among(ids)), members, ids)
+        rest = ids - turned_by_events - snapshot.erased_since(view.kind, since)
+        if not rest:
+            return {}
+        aged = self._turned(Source(view, view.at(since), since, snapshot.among(rest)), members, rest)
+        said = snapshot.changed_profiles(view.kind, since)
+        if view.kind == CustomerKind.COMPANY:  # without an event of its own: a user came or left, with all its events
+            said |= rest - snapshot.ids(snapshot.new_activity(view.kind, since))
+        return {**dict.fromkeys(aged, Reason.TIME), **dict.fromkeys((rest - aged) & said, Reason.PROFILE)}
+
+    def _turned(self, source: Source, members: BitMap, ids: BitMap) -> BitMap:
+        """Those of the customers for whom the source gives another answer than the evaluation."""
+        return (self._passing(source.view, self.measure(source)) ^ members) & ids
+
+
+def say_events(events: Events) -> str:
+    """The events in words that stay short enough for a sentence."""
+    return cut(events.words(), LONGEST_EVENTS)

@@ -1,0 +1,88 @@
+"""`ratio`: how many of some events there are to each of some others, such as failed calls to all calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import ibis.expr.types as ir
+
+from cohorts.criteria.events import Events, parse_events
+from cohorts.criteria.leaf import LeafKind
+from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
+from cohorts.criteria.place import Place, read_count, read_object
+from cohorts.criteria.thresholds import Threshold, parse_threshold
+from cohorts.criteria.windows import Clock, Window, event_span, parse_within
+from cohorts.criteria.wording import say_number
+
+KEYS = ("ratio", "to", "op", "value", "minimum", "within")
+REQUIRED = ("to", "op", "value")
+
+
+@dataclass(frozen=True)
+class Ratio(MeasuredLeaf):
+    """The customers with `minimum` or more events of `whole` whose ratio of `part` to them passes the threshold."""
+
+    path: str
+    part: Events
+    whole: Events
+    threshold: Threshold
+    minimum: int
+    window: Window
+
+    def words(self) -> str:
+        least = f", of at least {self.minimum:,}" if self.minimum > 1 else ""
+        ratio = f"ratio of {self.part.words()} to {self.whole.words()}"
+        return f"{ratio} is {self.threshold.words(say_percent)} {self.window.words}{least}"
+
+    def measure(self, source: Source) -> ir.Table:
+        rows = source.events(event_span(self.window, source.clock))
+        weights = rows.select("customer", part=source.weight(rows, self.part), whole=source.weight(rows, self.whole))
+        counts = weights.group_by("customer").aggregate(part=weights.part.sum(), whole=weights.whole.sum())
+        counts = counts.filter(counts.whole > 0)
+        ratio = counts.part.cast("float64") / counts.whole.cast("float64")
+        return counts.mutate(holds=(counts.whole >= self.minimum) & self.threshold.holds(ratio))
+
+    def say(self, figures: Figures, clock: Clock) -> str:
+        part, whole = (int(figures.get(name, 0)) for name in ("part", "whole"))
+        ratio = say_percent(round(part / whole, 4)) if whole else "none"
+        least = f" of at least {self.minimum:,}" if self.minimum > 1 else ""
+        what = f"ratio of {say_events(self.part)} to {say_events(self.whole)}"
+        return (
+            f"{what}: {ratio}, {part:,} to {whole:,}, {self.window.words} ({self.threshold.words(say_percent)}{least})"
+        )
+
+
+def say_percent(share: float) -> str:
+    """`20%` for 0.2."""
+    return f"{say_number(float(Decimal(repr(share)) * 100))}%"
+
+
+def parse(value: dict[str, Any], place: Place) -> Ratio:
+    """The leaf of an object with the key `ratio`. Raises CriteriaError."""
+    read_object(value, place, "an object", KEYS, REQUIRED)
+    return Ratio(
+        place.path,
+        parse_events(value["ratio"], place.key("ratio")),
+        parse_events(value["to"], place.key("to")),
+        parse_threshold(value["op"], value["value"], place.key("op"), place.key("value")),
+        read_count(value.get("minimum", 1), place.key("minimum")),
+        parse_within(value, place),
+    )
+
+
+KIND = LeafKind(
+    parse=parse,
+    label="Whose share of events",
+    icon="percent",
+    form="ratio",
+    blank={
+        "ratio": {"type": "api_call", "where": {"field": "response.status", "op": ">=", "value": 400}},
+        "to": {"type": "api_call"},
+        "op": ">=",
+        "value": 0.2,
+        "minimum": 20,
+        "within": {"last": "24h"},
+    },
+)

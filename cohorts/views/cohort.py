@@ -1,0 +1,167 @@
+"""The page of one cohort: its members, history, changes, evaluations and notifications, a tab each."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from cohorts.criteria import CriteriaError, parse
+from cohorts.enums import ChangeKind, Reason
+from cohorts.feed import Cursor, InvalidCursor
+from cohorts.history import RANGES, history_of
+from cohorts.listing import DAY, in_words, moved_since
+from cohorts.log import LogPage, TooManyCustomers, read_log
+from cohorts.models import Cohort, Evaluation
+from cohorts.paging import page_of
+from cohorts.references import cohorts_that_use
+from cohorts.roll import read_roll
+from cohorts.search import find_customers
+from cohorts.state import state_of
+from cohorts.views.access import LISTS, find_cohort, may_see
+from cohorts.views.menus import menu_of
+from ingest.columns.interface import ColumnsDamaged
+from ingest.models import CustomerKind
+
+TABS = (
+    ("cohort", "Members"),
+    ("cohort_history", "History"),
+    ("cohort_changes", "Changes"),
+    ("cohort_evaluations", "Evaluations"),
+    ("cohort_notifications", "Notifications"),
+)
+DAYS = 30
+UNREADABLE = "The search needs the columnar copy of the data, which cannot be read at the moment."
+SAY_MORE = "Very many customers match: type more of the id, email address or name."
+
+
+@may_see
+def cohort_members(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Who is in the cohort, since when and why, below how it is doing."""
+    cohort, now = find_cohort(pk), timezone.now()
+    search = request.GET.get("q", "").strip()
+    context: dict[str, Any] = {"search": search, "problem": ""}
+    try:
+        found = find_customers(CustomerKind(cohort.kind), search, now) if search else None
+        context["roll"] = read_roll(cohort, request.GET.get("page"), found)
+    except ColumnsDamaged:
+        context["problem"] = UNREADABLE
+    joined, left = moved_since([cohort], now - DAY).get(cohort.pk, (0, 0))
+    context |= {
+        "joined": joined,
+        "left": left,
+        "history": history_of(cohort, DAYS, now),
+        "used_by": cohorts_that_use(cohort),
+    }
+    return _render(request, cohort, now, "cohort", "members", context)
+
+
+@may_see
+def cohort_history(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """How many were in it, and how many joined and left per day."""
+    cohort, now = find_cohort(pk), timezone.now()
+    asked = request.GET.get("days", "")
+    days = int(asked) if asked in map(str, RANGES) else DAYS
+    context = {"history": history_of(cohort, days, now), "days": days, "ranges": RANGES}
+    return _render(request, cohort, now, "cohort_history", "history", context)
+
+
+@may_see
+def cohort_changes(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The log of changes, newest first."""
+    cohort, now = find_cohort(pk), timezone.now()
+    search, before = request.GET.get("q", "").strip(), request.GET.get("before", "")
+    change = _choice(request.GET.get("change"), ChangeKind.values)
+    reason = _choice(request.GET.get("reason"), Reason.values)
+    log, problem = LogPage([], None, cut=False), ""
+    try:
+        place = Cursor.decode(before, cohort) if before else None
+        found = find_customers(CustomerKind(cohort.kind), search, now) if search else None
+        log = read_log(cohort, place, change=change, reason=reason, customers=found)
+    except InvalidCursor:
+        problem = "That place of the log is not one of this cohort's: begin with the newest changes."
+    except TooManyCustomers:
+        problem = SAY_MORE
+    except ColumnsDamaged:
+        problem = UNREADABLE
+    context = {
+        "log": log,
+        "older": log.older.encode(cohort) if log.older else "",
+        "problem": problem,
+        "search": search,
+        "before": before,
+        "change": change,
+        "reason": reason,
+        "directions": [(ChangeKind.ADDED.value, "joined"), (ChangeKind.REMOVED.value, "left")],
+        "reasons": [(reason.value, f"{reason.value}: {reason.label}") for reason in Reason],
+        "is_filtered": bool(search or change or reason or before),
+    }
+    return _render(request, cohort, now, "cohort_changes", "changes", context)
+
+
+@may_see
+def cohort_evaluations(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Its runs, newest first, with what each took and did."""
+    cohort, now = find_cohort(pk), timezone.now()
+    shown = _choice(request.GET.get("show"), ["moves", "failed"])
+    runs = cohort.evaluations.order_by("-as_of", "-pk")
+    if shown == "failed":
+        runs = runs.exclude(error="")
+    elif shown == "moves":
+        runs = runs.filter(error="").exclude(added=0, removed=0, baseline=False)
+    page = page_of(runs, request.GET.get("page"))
+    shows = [("", "All"), ("moves", "That moved somebody"), ("failed", "Failed")]
+    context = {"page": page, "definitions": _definitions(cohort, page.rows), "show": shown, "shows": shows}
+    return _render(request, cohort, now, "cohort_evaluations", "evaluations", context)
+
+
+@may_see
+def cohort_notifications(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Who is told, and what was sent."""
+    return _render(request, find_cohort(pk), timezone.now(), "cohort_notifications", "notifications", {})
+
+
+def _render(
+    request: HttpRequest, cohort: Cohort, now: datetime, tab: str, template: str, context: dict[str, Any]
+) -> HttpResponse:
+    """A tab of the page with the frame that all have."""
+    frame = {
+        "title": cohort.name,
+        "place": LISTS[cohort.kind],
+        "list": LISTS[cohort.kind],
+        "cohort": cohort,
+        "words": in_words(cohort),
+        "state": state_of(cohort, now),
+        "now": now,
+        "menu": menu_of(cohort, request.user),
+        "tabs": [_tab(cohort, view, label, current=view == tab) for view, label in TABS],
+    }
+    return render(request, f"cohorts/cohort/{template}.html", {**frame, **context})
+
+
+def _tab(cohort: Cohort, view: str, label: str, *, current: bool) -> dict[str, Any]:
+    count = cohort.member_count if view == "cohort" else None  # type: ignore[attr-defined]
+    return {"label": label, "href": reverse(view, args=[cohort.pk]), "current": current, "count": count}
+
+
+def _choice(asked: str | None, known: list[str]) -> str:
+    """What was asked for, if there is such a thing; else nothing."""
+    return asked if asked in known else ""
+
+
+def _definitions(cohort: Cohort, evaluations: Any) -> dict[int, str]:
+    """The definitions that these evaluations ran under, in words."""
+    seen: dict[int, Evaluation] = {each.definition_version: each for each in evaluations}
+    return {version: _say(cohort, each.criteria) for version, each in sorted(seen.items(), reverse=True)}
+
+
+def _say(cohort: Cohort, criteria: Any) -> str:
+    try:
+        return parse(criteria, CustomerKind(cohort.kind)).words()
+    except CriteriaError as error:
+        return f"The criteria are not valid: {error}"

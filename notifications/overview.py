@@ -1,0 +1,108 @@
+"""What pages show of subscriptions and of what was sent: read with few queries, however long the list."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, F, Q, QuerySet
+
+from cohorts.models import Cohort
+from notifications.models import Batch, Channel, Delivery, Subscription
+
+EVERY = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A batch with the number of its deliveries in each state."""
+
+    batch: Batch
+    delivered: int
+    pending: int
+    dead: int
+
+    @property
+    def deliveries(self) -> int:
+        return self.delivered + self.pending + self.dead
+
+    @property
+    def tone(self) -> str:
+        """The worst of them decides."""
+        return "bad" if self.dead else "info" if self.pending else "good"
+
+    @property
+    def state(self) -> str:
+        """In words: `delivered`, `2 of 3 given up`."""
+        number, word = (
+            (self.dead, "given up")
+            if self.dead
+            else (self.pending, "waiting")
+            if self.pending
+            else (self.delivered, "delivered")
+        )
+        return word if number == self.deliveries else f"{number} of {self.deliveries} {word}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A subscription with what was sent for it last."""
+
+    subscription: Subscription
+    last: Sent | None
+
+
+def subscriptions_of(cohorts: Iterable[Cohort]) -> dict[uuid.UUID, list[Subscription]]:
+    """Per cohort its subscriptions with their channels, by name; one query for all of them."""
+    found: dict[uuid.UUID, list[Subscription]] = defaultdict(list)
+    wanted = [cohort.pk for cohort in cohorts]
+    for subscription in _with_channels().filter(cohort__in=wanted).order_by("channel__name", "pk"):
+        found[subscription.cohort_id].append(subscription)
+    return found
+
+
+def rules_of(cohort: Cohort) -> list[Rule]:
+    """The cohort's subscriptions, each with its last batch; three queries."""
+    subscriptions = list(_with_channels().filter(cohort=cohort).order_by("channel__name", "pk"))
+    newest = Batch.objects.filter(subscription__in=subscriptions, sequence=F("subscription__sequence"))
+    last = {one.batch.subscription_id: one for one in sent(list(newest))}
+    return [Rule(subscription, last.get(subscription.pk)) for subscription in subscriptions]
+
+
+def batches_of(cohort: Cohort) -> QuerySet[Batch]:
+    """What was sent of the cohort, newest first."""
+    batches = Batch.objects.filter(subscription__cohort=cohort).select_related("subscription__channel")
+    return batches.defer("subscription__channel__config").order_by("-created_at", "-sequence")
+
+
+def sent(batches: Sequence[Batch]) -> list[Sent]:
+    """The batches with their deliveries counted; one query."""
+    counts = {state: Count("pk", filter=Q(state=state)) for state in Delivery.State.values}
+    rows = Delivery.objects.filter(batch__in=batches).values("batch").annotate(**counts).order_by()
+    counted = {row.pop("batch"): row for row in rows}
+    nothing = dict.fromkeys(Delivery.State.values, 0)
+    return [Sent(batch, **counted.get(batch.pk, nothing)) for batch in batches]
+
+
+def cohorts_told_by(channels: Iterable[Channel]) -> dict[uuid.UUID, list[Cohort]]:
+    """Per channel the cohorts that it is told of, by name; one query for all of them."""
+    used: dict[uuid.UUID, list[Cohort]] = defaultdict(list)
+    found = Subscription.objects.filter(channel__in=[channel.pk for channel in channels])
+    fields = ("channel_id", "cohort__name", "cohort__kind")
+    for subscription in found.select_related("cohort").only(*fields).order_by("cohort__name"):
+        used[subscription.channel_id].append(subscription.cohort)
+    return used
+
+
+def every(period: timedelta) -> str:
+    """`15 minutes`, `hour`, `2 days`: what follows "every"."""
+    seconds = int(period.total_seconds())
+    name, size = next((name, size) for name, size in EVERY if seconds % size == 0)
+    return name if seconds == size else f"{seconds // size} {name}s"
+
+
+def _with_channels() -> QuerySet[Subscription]:
+    return Subscription.objects.select_related("channel").defer("channel__config")

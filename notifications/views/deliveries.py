@@ -1,0 +1,161 @@
+"""The log of deliveries: what was sent where, every attempt, and sending it again."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from cohorts.models import Cohort
+from cohorts.paging import page_of
+from notifications.delivery import SETTLED, replay
+from notifications.models import Channel, Delivery
+from notifications.views.answers import done
+
+SINCE = {
+    "1h": ("The last hour", timedelta(hours=1)),
+    "24h": ("The last 24 hours", timedelta(days=1)),
+    "7d": ("The last 7 days", timedelta(days=7)),
+    "30d": ("The last 30 days", timedelta(days=30)),
+}
+MOST_REPLAYED = 50
+"""At once: what one page shows."""
+HEAVY = ("channel__config", "batch__subscription__cohort__criteria")
+"""Columns that no list shows."""
+MOST_OFFERED = 500
+"""Cohorts and channels in the filters."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The filters as the address has them; what is no such value is left out."""
+
+    state: str
+    channel: uuid.UUID | None
+    cohort: uuid.UUID | None
+    batch: uuid.UUID | None
+    since: str
+
+    @property
+    def is_empty(self) -> bool:
+        return not any((self.state, self.channel, self.cohort, self.batch, self.since))
+
+
+@permission_required("notifications.view_delivery", raise_exception=True)
+def deliveries(request: HttpRequest) -> HttpResponse:
+    """Deliveries, newest first, by state, channel, cohort and time."""
+    asked = _asked(request.GET)
+    page = page_of(_found(asked, timezone.now()), request.GET.get("page"))
+    context = {
+        "title": "Deliveries",
+        "place": "deliveries",
+        "asked": asked,
+        "page": page,
+        "filters": _filters(asked),
+        "settled": SETTLED,
+    }
+    own = request.headers.get("HX-Target") == "delivery-list"
+    return render(request, "notifications/delivery_list.html" if own else "notifications/deliveries.html", context)
+
+
+@permission_required("notifications.view_delivery", raise_exception=True)
+def delivery(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """One delivery with its attempts and its content."""
+    found = get_object_or_404(_with_relations(Delivery.objects.all()), pk=pk)
+    context = {
+        "title": "Delivery",
+        "place": "deliveries",
+        "delivery": found,
+        "attempts": list(found.attempts.order_by("-number")),
+        "content": json.loads(found.content),
+        "is_settled": found.state in SETTLED,
+    }
+    return render(request, "notifications/delivery.html", context)
+
+
+@permission_required("notifications.change_delivery", raise_exception=True)
+@require_POST
+def replay_one(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Send a delivery again, under its own id; its page is shown anew."""
+    found = get_object_or_404(Delivery.objects.only("pk"), pk=pk)
+    if not replay([found.pk], timezone.now()):
+        return done("It is waiting to be sent already.", tone="warn")
+    return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+
+
+@permission_required("notifications.change_delivery", raise_exception=True)
+@require_POST
+def replay_selected(request: HttpRequest) -> HttpResponse:
+    """Send the ticked deliveries again."""
+    chosen = [found for text in request.POST.getlist("delivery")[:MOST_REPLAYED] if (found := _id(text))]
+    if not chosen:
+        return done("Tick the deliveries to send again.", tone="warn")
+    number = replay(chosen, timezone.now())
+    if not number:
+        return done("They are waiting to be sent already.", tone="warn")
+    text = "1 delivery is sent again" if number == 1 else f"{number} deliveries are sent again"
+    return done(f"{text} with the next cycle.", "deliveries-changed")
+
+
+def _asked(query: QueryDict) -> Asked:
+    state, since = query.get("state", ""), query.get("since", "")
+    return Asked(
+        state=state if state in Delivery.State.values else "",
+        channel=_id(query.get("channel", "")),
+        cohort=_id(query.get("cohort", "")),
+        batch=_id(query.get("batch", "")),
+        since=since if since in SINCE else "",
+    )
+
+
+def _found(asked: Asked, now: datetime) -> QuerySet[Delivery]:
+    wanted: dict[str, Any] = {
+        "state": asked.state,
+        "channel": asked.channel,
+        "batch__subscription__cohort": asked.cohort,
+        "batch": asked.batch,
+    }
+    found = Delivery.objects.filter(**{name: value for name, value in wanted.items() if value})
+    if asked.since:
+        found = found.filter(created_at__gte=now - SINCE[asked.since][1])
+    return _with_relations(found).defer(*HEAVY, "content").order_by("-created_at", "pk")
+
+
+def _with_relations(found: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    return found.select_related("channel", "batch__subscription__cohort").defer(*HEAVY)
+
+
+def _filters(asked: Asked) -> list[dict[str, Any]]:
+    words = {"pending": "Waiting", "delivered": "Delivered", "dead": "Given up"}
+    return [
+        _filter("State", "state", asked.state, words.items()),
+        _filter("Channel", "channel", asked.channel, Channel.objects.order_by("name").values_list("pk", "name")),
+        _filter("Cohort", "cohort", asked.cohort, Cohort.objects.order_by("name").values_list("pk", "name")),
+        _filter("Time", "since", asked.since, [(key, words) for key, (words, _) in SINCE.items()]),
+    ]
+
+
+def _filter(label: str, name: str, chosen: object, choices: Iterable[tuple[object, str]]) -> dict[str, Any]:
+    offered = choices[:MOST_OFFERED] if isinstance(choices, QuerySet) else choices
+    return {
+        "label": label,
+        "name": name,
+        "choices": [(str(value), words, str(value) == str(chosen or "")) for value, words in offered],
+    }
+
+
+def _id(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

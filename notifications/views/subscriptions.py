@@ -1,0 +1,169 @@
+"""The dialog that subscribes a channel to a cohort, or changes a subscription."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from cohorts.models import Cohort, Membership
+from notifications import batching
+from notifications.channels import CHANNELS
+from notifications.channels.base import ChannelKind
+from notifications.fields import offered_fields
+from notifications.forms import NEW, ChannelForm, SubscriptionForm, channel_form, shown_back
+from notifications.models import Channel, Subscription
+from notifications.views.answers import done, form_again, subscriptions_changed
+
+DIALOG = "notifications/subscribe.html"
+VERIFY = """from standardwebhooks import Webhook
+
+Webhook(secret).verify(request.body, request.headers)  # raises when it is not from here
+"""
+
+
+@permission_required("notifications.add_subscription", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+def subscribe(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Subscribe a channel to the cohort; who may add channels can make one here."""
+    cohort = get_object_or_404(Cohort, pk=pk)
+    if request.method == "GET":
+        form = SubscriptionForm(cohort=cohort, initial={"channel_choice": request.GET.get("channel", "")})
+        return render(request, DIALOG, _dialog(request, cohort, form))
+    form = SubscriptionForm(request.POST, cohort=cohort)
+    settings = _settings(request)
+    valid = form.is_valid() and (settings is None or settings.is_valid())
+    made = _make(request, cohort, form, settings) if valid else None
+    if made is None:
+        return form_again(request, DIALOG, _dialog(request, cohort, form, settings))
+    return _made(request, made, made_channel=settings is not None)
+
+
+@permission_required("notifications.change_subscription", raise_exception=True)
+@require_http_methods(["GET", "POST"])
+def subscription(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Change what a subscription tells."""
+    found = get_object_or_404(Subscription.objects.select_related("cohort", "channel"), pk=pk)
+    form = SubscriptionForm(request.POST or None, instance=found, cohort=found.cohort)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        return done("Saved.", subscriptions_changed(found.cohort_id), close=True)
+    answer = form_again if request.method == "POST" else render
+    return answer(request, DIALOG, _dialog(request, found.cohort, form))
+
+
+@permission_required(["notifications.add_subscription", "notifications.add_channel"], raise_exception=True)
+@require_GET
+def new_channel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The fields of a channel to be made in place; nothing for one that is there."""
+    form = _new_channel(str(request.GET.get("channel_choice", "")))
+    return render(request, "notifications/new_channel.html", {"channel_form": form})
+
+
+@permission_required("notifications.change_subscription", raise_exception=True)
+@require_POST
+def pause(request: HttpRequest, pk: uuid.UUID, paused: bool) -> HttpResponse:
+    """Pause or resume."""
+    found = get_object_or_404(Subscription, pk=pk)
+    found.paused_at = (found.paused_at or timezone.now()) if paused else None
+    found.save()
+    text = "Paused until somebody resumes it." if paused else "Resumed: it goes on with the next cycle."
+    return done(text, subscriptions_changed(found.cohort_id))
+
+
+@permission_required("notifications.delete_subscription", raise_exception=True)
+@require_POST
+def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Delete a subscription with what was sent for it."""
+    found = get_object_or_404(Subscription, pk=pk)
+    found.delete()
+    return done("Deleted.", subscriptions_changed(found.cohort_id), close=True)
+
+
+def _settings(request: HttpRequest) -> ChannelForm | None:
+    """The form of the channel to be made in place; none for who may not, whose choice is then refused as unknown."""
+    return _new_channel(request.POST.get("channel_choice", ""), request.POST)
+
+
+def _new_channel(choice: str, data: Any = None) -> ChannelForm | None:
+    kind = CHANNELS.get(choice.removeprefix(NEW)) if choice.startswith(NEW) else None
+    return channel_form(kind, shown_back)(data, prefix="new") if kind else None
+
+
+def _make(
+    request: HttpRequest, cohort: Cohort, form: SubscriptionForm, settings: ChannelForm | None
+) -> Subscription | None:
+    """The channel, if one is to be made, and the subscription: both or none."""
+    values = dict(form.cleaned_data)
+    channel: Channel | ChannelKind = values.pop("channel_choice")
+    values.pop("more_fields")
+    if settings is not None and not request.user.has_perm("notifications.add_channel"):
+        form.add_error("channel_choice", "You may not add channels. Choose one that is there.")
+        return None
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            if settings is not None:
+                channel = save_channel(settings, request, now)
+            assert isinstance(channel, Channel)
+            return batching.subscribe(cohort, channel, **values, created_by=request.user, now=now)
+    except IntegrityError:
+        form.add_error("channel_choice", "This channel is told of the cohort already.")
+        return None
+
+
+def save_channel(form: ChannelForm, request: HttpRequest, now: Any) -> Channel:
+    """Save a new channel; the form is valid."""
+    channel: Channel = form.instance
+    channel.kind, channel.config = form.kind.kind, form.config()
+    channel.created_at, channel.created_by = now, request.user
+    channel.save()
+    return channel
+
+
+def _made(request: HttpRequest, made: Subscription, *, made_channel: bool) -> HttpResponse:
+    event = subscriptions_changed(made.cohort_id)
+    secrets = CHANNELS[made.channel.kind].shown_once(made.channel.config) if made_channel else {}
+    if not secrets:
+        return done(f"{made.channel.name} is told from now on.", event, close=True)
+    return show_secrets(request, made.channel, secrets, event)
+
+
+def show_secrets(request: HttpRequest, channel: Channel, secrets: dict[str, str], event: str) -> HttpResponse:
+    """In the dialog, the one time that they are shown."""
+    context = {"channel": channel, "secrets": secrets, "verify": VERIFY}
+    answer = render(request, "notifications/secret.html", context)
+    answer.headers["HX-Trigger"] = json.dumps({event: True})
+    return answer
+
+
+def _dialog(
+    request: HttpRequest, cohort: Cohort, form: SubscriptionForm, settings: ChannelForm | None = None
+) -> dict[str, Any]:
+    editing = not form.instance._state.adding
+    chosen = str(form["channel_choice"].value() or "") if not editing else ""
+    return {
+        "cohort": cohort,
+        "form": form,
+        "subscription": form.instance if editing else None,
+        "channels": [] if editing else _channels(cohort),
+        "kinds": [(f"{NEW}{kind.kind}", kind) for kind in CHANNELS.values()],
+        "chosen": chosen,
+        "channel_form": settings or _new_channel(chosen),
+        "field_errors": form.errors.get("fields", []) + form.errors.get("more_fields", []),
+        "fields": offered_fields(cohort, list(form["fields"].value() or []), timezone.now()),
+        "members": Membership.objects.filter(cohort=cohort).values_list("count", flat=True).first(),
+    }
+
+
+def _channels(cohort: Cohort) -> list[tuple[Channel, bool]]:
+    """Every channel by name, and whether it is told of the cohort already."""
+    taken = set(Subscription.objects.filter(cohort=cohort).values_list("channel", flat=True))
+    return [(channel, channel.pk in taken) for channel in Channel.objects.order_by("name", "pk")]

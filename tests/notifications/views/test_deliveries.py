@@ -1,0 +1,149 @@
+"""The log of deliveries, and sending again."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from notifications.delivery import deliver
+from notifications.models import Delivery
+from tests.factories import (
+    make_attempt,
+    make_batch,
+    make_channel,
+    make_cohort,
+    make_delivery,
+    make_subscription,
+)
+from tests.notifications.messages import HOSTILE
+from tests.notifications.views.test_subscribe import client_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def operator():
+    return client_of("Operator")
+
+
+def make_one(cohort: str = "Big spenders", channel=None, **values) -> Delivery:
+    subscription = make_subscription(cohort=make_cohort(name=cohort), channel=channel or make_channel())
+    return make_delivery(make_batch(subscription), **values)
+
+
+def listed(client, **query):
+    answer = client.get(reverse("deliveries"), query)
+    assert answer.status_code == 200
+    return [delivery.pk for delivery in answer.context["page"].rows]
+
+
+def test_an_empty_log_says_how_it_fills(operator):
+    assert "Subscribe a channel to a cohort" in operator.get(reverse("deliveries")).content.decode()
+
+
+def test_the_newest_comes_first(operator, now):
+    made = [make_one(created_at=now + timedelta(minutes=minute)).pk for minute in (1, 3, 2)]
+    assert listed(operator) == [made[1], made[2], made[0]]
+
+
+def test_it_is_filtered_by_state_channel_cohort_batch_and_time(operator):
+    old = make_one(created_at=timezone.now() - timedelta(days=3), state="dead")
+    new = make_one("Went quiet", created_at=timezone.now(), state="delivered")
+    assert listed(operator, state="dead") == [old.pk]
+    assert listed(operator, channel=new.channel_id) == [new.pk]
+    assert listed(operator, cohort=old.batch.subscription.cohort_id) == [old.pk]
+    assert listed(operator, batch=new.batch_id) == [new.pk]
+    assert listed(operator, since="24h") == [new.pk]
+    assert listed(operator, since="7d", state="delivered") == [new.pk]
+    assert listed(operator, since="1h", state="dead") == []
+
+
+def test_filters_that_are_no_such_value_are_left_out(operator):
+    made = make_one()
+    assert listed(operator, state="x", channel="x", cohort="'", batch="\x00", since="x", page="x") == [made.pk]
+
+
+def test_a_long_log_is_paged_without_being_counted(operator, now, django_assert_max_num_queries):
+    batch = make_batch(make_subscription())
+    for number in range(60):
+        make_delivery(batch, part=number, created_at=now + timedelta(seconds=number))
+    with django_assert_max_num_queries(7) as queries:
+        assert len(listed(operator)) == 50
+    assert not any("COUNT(" in query["sql"] for query in queries)
+    assert len(listed(operator, page="2")) == 10
+
+
+def test_its_page_shows_every_attempt_and_the_content(operator):
+    delivery = make_one(
+        content='{"counts":{"added":2}}', state="dead", last_error="Given up after 10 attempts; the last one: no"
+    )
+    make_attempt(delivery, status="500", error="answered 500, expected 2xx", answer="<b>oops</b>")
+    make_attempt(delivery, number=2, status="timeout", error="no answer within 10 s", duration=timedelta(seconds=10))
+    make_attempt(delivery, number=3, duration=None, succeeded=None)
+    shown = operator.get(reverse("delivery", args=[delivery.pk])).content.decode()
+    for words in ("answered 500", "&lt;b&gt;oops", "no answer within 10 s", "10 seconds", "Cut off", "Given up after"):
+        assert words in shown
+    assert "&quot;added&quot;" in shown
+    assert str(delivery.pk) in shown
+
+
+def test_one_that_is_waiting_says_until_when_and_is_not_replayed(operator):
+    delivery = make_one(next_attempt_at=timezone.now() + timedelta(hours=2, minutes=1))
+    address = reverse("delivery", args=[delivery.pk])
+    shown = operator.get(address).content.decode()
+    assert "in 2 hours" in shown
+    assert "Replay" not in shown
+    answer = operator.post(reverse("replay_delivery", args=[delivery.pk]))
+    assert "already" in json.loads(answer.headers["HX-Trigger"])["toast"]["text"]
+
+
+def test_replaying_sends_it_again_under_its_id(operator, receiver):
+    channel = make_channel(config={"url": receiver.url, "secret": "whsec_" + "c2VjcmV0" * 4})
+    delivery = make_one(channel=channel, state="dead", attempt_count=10, last_error="Given up")
+    answer = operator.post(reverse("replay_delivery", args=[delivery.pk]))
+    assert answer.headers["HX-Refresh"] == "true"
+    deliver(delivery.pk, timezone.now())
+    assert receiver.requests[0].headers["webhook-id"] == str(delivery.pk)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempt_count) == ("delivered", 11)
+
+
+def test_a_selection_is_replayed(operator):
+    dead, delivered = make_one(state="dead"), make_one(state="delivered")
+    waiting, other = make_one(), make_one(state="dead")
+    chosen = {"delivery": [dead.pk, delivered.pk, waiting.pk, "nonsense"]}
+    answer = operator.post(reverse("replay_deliveries"), chosen)
+    assert "2 deliveries are sent again" in json.loads(answer.headers["HX-Trigger"])["toast"]["text"]
+    assert set(Delivery.objects.filter(state="pending")) == {dead, delivered, waiting}
+    assert Delivery.objects.get(pk=other.pk).state == "dead"
+    nothing = operator.post(reverse("replay_deliveries"))
+    assert "Tick the deliveries" in json.loads(nothing.headers["HX-Trigger"])["toast"]["text"]
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Analyst"])
+def test_only_operators_replay(role):
+    client = client_of(role)
+    delivery = make_one(state="dead")
+    for shown in (client.get(reverse("deliveries")), client.get(reverse("delivery", args=[delivery.pk]))):
+        assert shown.status_code == 200
+        assert "Replay" not in shown.content.decode()
+    assert client.post(reverse("replay_delivery", args=[delivery.pk])).status_code == 403
+    assert client.post(reverse("replay_deliveries"), {"delivery": delivery.pk}).status_code == 403
+    assert Delivery.objects.get().state == "dead"
+
+
+def test_hostile_names_recipients_and_answers_are_shown_and_do_nothing(operator):
+    for name in HOSTILE:
+        short = name[:200]
+        delivery = make_one(short, channel=make_channel(name=short), recipient=short, last_error=name)
+        make_attempt(delivery, status=name[:60], error=name, answer=name.replace("\0", ""))
+        Delivery.objects.filter(pk=delivery.pk).update(content=json.dumps({"name": name}))
+        for address in (reverse("deliveries"), reverse("delivery", args=[delivery.pk])):
+            shown = operator.get(address).content.decode()
+            assert "<script>alert" not in shown
+            assert "<img src=x" not in shown
+            assert "\u202e" not in shown

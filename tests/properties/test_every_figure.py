@@ -1,0 +1,72 @@
+"""Figures of a field on and beside their thresholds: rounding, large and tiny numbers, weights, every rank."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.factories import NOON
+from tests.properties.comparing import Question, assert_same_members, recorded
+from tests.properties.definitions import FIGURES
+from tests.reference import figure_of
+from tests.reference_world import Clock, Received
+
+pytestmark = pytest.mark.django_db
+EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "15"))
+OPS = [">", ">=", "is"]
+"The others are complements of these."
+NUMBERS = st.one_of(
+    st.sampled_from(
+        [0, -0.0, 0.1, 0.2, 0.3, 1, 1.0, 100, 0.0000005, -0.0000005, 1e-20, -1e-20, 1e18, -1e18, 2e18, 1e300]
+    ),
+    st.integers(-1000, 1000),
+    st.integers(-(10**6), 10**6).map(lambda n: n / 10**6),
+    st.integers(-(10**12), 10**12).map(lambda n: n / 10**6),
+    st.floats(-1e6, 1e6),
+)
+ODD = st.sampled_from(["5", True, None, [5], {"n": 5}, "pro", "2026-03-02"])
+VALUES = st.lists(
+    st.tuples(st.one_of(NUMBERS, NUMBERS, NUMBERS, ODD), st.sampled_from([1, 1, 2, 5, 19, 10**6])), max_size=12
+)
+
+
+def beside(figure: Any) -> list[float]:
+    """The figure as criteria can write it, and numbers next to it."""
+    if not isinstance(figure, int | float | Fraction) or abs(figure) > 2**53:
+        return [0, 1e18]
+    near = round(float(figure), 6)
+    return [near, near + 0.000001, near - 0.000001, round(float(figure)), 0]
+
+
+@settings(
+    max_examples=-(-EXAMPLES // 3),
+    derandomize="PROPERTY_EXAMPLES" not in os.environ,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(st.lists(VALUES, min_size=1, max_size=3))
+def test_figures_are_those_of_the_reference(customers):
+    received = [Received("user", {"user_id": "none"}, NOON)]
+    for number, values in enumerate(customers):
+        for place, (value, weight) in enumerate(values):
+            item = {"transaction_id": f"{number} {place}", "user_id": f"u{number}", "weight": weight}
+            request = {"time": NOON.isoformat(), "verb": "GET", "uri": "/"}
+            received.append(Received("event", item | {"request": request, "metadata": {"v": value}}, NOON))
+    questions: list[Question] = []
+    for by in [*FIGURES, "distinct"]:
+        asked = {each for values in customers for each in beside(figure_of(values, by))}
+        questions += [("user", aggregate(by, op, value)) for op in OPS for value in asked]
+    with recorded(received):
+        assert_same_members(received, Clock(NOON, ZoneInfo("UTC")), questions)
+
+
+def aggregate(by: str, op: str, value: float) -> dict[str, Any]:
+    return {"aggregate": {}, "of": "metadata.v", "by": by, "op": op, "value": value, "within": {"ever": True}}
