@@ -189,7 +189,7 @@ class DuckDBSnapshot:
     def _recent(self, rows: int) -> ir.Table:
         """The newest events of customers who were not erased."""
         recent = seen.recent_events(self._visible, rows)
-        hidden = self._hidden()
+        hidden = self._hidden_table()
         kept = f"SELECT * FROM ({recent}) WHERE customer IS NULL OR customer NOT IN (SELECT customer FROM {hidden})"
         return self._table(self._make("VIEW", ("recent", rows), lambda: kept), EVENT_ROWS)
 
