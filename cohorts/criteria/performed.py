@@ -13,7 +13,7 @@ from pyroaring import BitMap
 
 from cohorts.criteria.cells import instant
 from cohorts.criteria.events import Events, parse_events
-from cohorts.criteria.leaf import Evidence, Leaf, LeafKind, Matched, View
+from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_count, read_object
 from cohorts.criteria.windows import Window, event_span, parse_within, without
 from cohorts.criteria.wording import cut, say_times
@@ -84,9 +84,9 @@ class Performed(Leaf):
         rows = first.union(*others) if others else first
         return rows.group_by("customer").aggregate(n=rows.weight.sum().cast("int64"))
 
-    def _explain(self, view: View, counts: ir.Table, ids: BitMap, since: datetime | None) -> dict[int, Evidence]:
+    def _explain(self, view: View, counts: ir.Table, ids: BitMap, before: Before | None) -> dict[int, Evidence]:
         now = _read_counts(view, counts, ids)
-        reasons = {} if since is None else self._reasons(view, now, ids, since)
+        reasons = {} if before is None else self._reasons(view, now, ids, before.as_of)
         events = cut(self.events.words(), LONGEST_EVENTS)
 
         @cache  # many customers share a count
