@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pyroaring import BitMap
 
-from cohorts.criteria import Clock, Criteria, Evidence, Matched, View
+from cohorts.criteria import Before, Clock, Criteria, Evidence, Matched, View
 from cohorts.enums import Reason
 from ingest.columns.interface import Snapshot
 
@@ -25,17 +25,11 @@ class Evaluated:
 
     @property
     def leaves(self) -> dict[str, BitMap]:
-        """Per leaf path the customers that match the leaf."""
-        return {path: matched.members for path, matched in self.matched.items()}
-
-
-@dataclass(frozen=True)
-class Before:
-    """The answer of the evaluation before, which a change is explained against."""
-
-    as_of: datetime
-    universe: BitMap
-    leaves: Mapping[str, BitMap]
+        """Per leaf path the customers that match the leaf; of leaves inside others too."""
+        found: dict[str, BitMap] = {}
+        for path, matched in self.matched.items():
+            found |= {path: matched.members, **matched.inner}
+        return found
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ def explain(
     )
     found: dict[int, list[Evidence]] = {customer: [] for customer in changed}
     for path, customers in turned.items():
-        for customer, evidence in evaluated.matched[path].evidence(customers, before.as_of).items():
+        for customer, evidence in evaluated.matched[path].evidence(customers, before).items():
             found[customer].append(evidence)
     lost = snapshot.erased_since(evaluated.criteria.kind, before.as_of)
     return {

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from pyroaring import BitMap
 
+from cohorts.criteria import Before
 from cohorts.diff import MembershipDiff
 from cohorts.enums import ChangeKind
-from cohorts.evaluation import Before, Evaluated, Explanation
+from cohorts.evaluation import Evaluated, Explanation
 from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipChange
 
 CHUNK = 2_000

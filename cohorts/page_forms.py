@@ -92,7 +92,10 @@ class SaveForm(CohortForm):
     class Meta:
         model = Cohort
         fields = ["name", "description", "criteria", "time_zone", "week_starts_on", "period"]
-        widgets = {"description": forms.Textarea(attrs={"rows": 2})}
+        widgets = {
+            "name": forms.TextInput(attrs={"autofocus": True}),
+            "description": forms.Textarea(attrs={"rows": 2}),
+        }
 
     def __init__(self, kind: CustomerKind, *args: Any, may_subscribe: bool, **options: Any) -> None:
         super().__init__(*args, instance=Cohort(kind=kind), **options)

@@ -24,6 +24,8 @@ api: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
+    path("first-event/", views.first_event, name="first_event"),
+    path("keys/new/", views.create_sender_key, name="create_sender_key"),
     path("login/", views.LoginView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import views as auth_views
-from django.db.models import Count, Q
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
-from cohorts.enums import ChangeKind
-from cohorts.models import Cohort, MembershipChange
+from cohortsite import first_steps, overview
 from cohortsite.styles import EXAMPLES
-from ingest.models import Customer, CustomerKind
-from notifications.models import Delivery, Subscription
+from ingest.keys import make_key
+from ingest.models import Scope
 
 
 class LoginView(auth_views.LoginView):
@@ -29,30 +33,60 @@ class LoginView(auth_views.LoginView):
         return super().get(request, *args, **kwargs)
 
 
+@require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """What there is, and what moved in the last day."""
-    return render(request, "cohortsite/home.html", {"now": (now := timezone.now()), **_counts(now)})
+    """What came in, who moved, what was delivered, and what is not well; on an empty site the way to all that."""
+    now, may = timezone.now(), request.user.has_perm
+    steps = first_steps.steps()
+    shown: dict[str, Any] = {"now": now, "steps": steps, "arrivals": None, "hours": None}
+    if not steps.done and may("ingest.view_event"):
+        shown |= {
+            "first_event": first_steps.first_event(),
+            "sender_key": first_steps.sender_key(),
+            **_snippets("", now),
+        }
+    if steps.event and may("ingest.view_event"):
+        arrivals = overview.arrivals(now)
+        shown |= {"arrivals": arrivals, "hours": arrivals and _hours(arrivals), "health": overview.health(now)}
+    if steps.cohort and may("cohorts.view_cohort"):
+        shown["moved"] = overview.moved_today(now)
+    if steps.subscription and may("notifications.view_delivery"):
+        shown["deliveries"] = overview.deliveries(now)
+    return render(request, "cohortsite/home.html", shown)
 
 
-def _counts(now: datetime) -> dict[str, object]:
-    since = now - timedelta(days=1)
-    customers = dict(Customer.objects.values_list("kind").annotate(Count("id")).order_by())
-    return {
-        "users": customers.get(CustomerKind.USER, 0),
-        "companies": customers.get(CustomerKind.COMPANY, 0),
-        "cohorts": Cohort.objects.count(),
-        "broken": list(Cohort.objects.exclude(error="").order_by("name")[:5]),
-        "subscriptions": Subscription.objects.count(),
-        "moved": MembershipChange.objects.filter(changed_at__gt=since).aggregate(
-            joined=Count("id", filter=Q(change=ChangeKind.ADDED)),
-            left=Count("id", filter=Q(change=ChangeKind.REMOVED)),
-        ),
-        "deliveries": Delivery.objects.filter(created_at__gt=since).aggregate(
-            delivered=Count("id", filter=Q(state=Delivery.State.DELIVERED)),
-            pending=Count("id", filter=Q(state=Delivery.State.PENDING)),
-            dead=Count("id", filter=Q(state=Delivery.State.DEAD)),
-        ),
-    }
+@permission_required("ingest.view_event", raise_exception=True)
+@require_GET
+def first_event(request: HttpRequest) -> HttpResponse:
+    """The light that turns green; the home page of an empty site asks for it until then."""
+    return render(
+        request, "cohortsite/first_event.html", {"first_event": first_steps.first_event(), "answers_poll": True}
+    )
+
+
+@permission_required("ingest.add_apikey", raise_exception=True)
+@require_POST
+@never_cache
+def create_sender_key(request: HttpRequest) -> HttpResponse:
+    """Make a key for sending and show the snippets with it, this once."""
+    now = timezone.now()
+    person = request.user if isinstance(request.user, User) else None
+    _, text = make_key("First events", [Scope.COLLECTOR], now, person)
+    return render(request, "cohortsite/snippets.html", {"now": now, **_snippets(text, now)})
+
+
+def _snippets(key: str, now: datetime) -> dict[str, Any]:
+    return {"key": key, "snippets": first_steps.snippets(settings.SITE_URL, key, now), "address": settings.SITE_URL}
+
+
+def _hours(arrivals: overview.Arrivals) -> dict[str, Any]:
+    """The chart of events per hour."""
+    series: list[dict[str, Any]] = [{"label": "Events", "tone": "1", "values": arrivals.events}]
+    if arrivals.failed:
+        failed = {"label": "of them failed (status 400 and above)", "tone": "removed", "values": arrivals.errors}
+        series.append({**failed, "below": True})
+    times = [int(hour.timestamp()) for hour in arrivals.hours]
+    return {"kind": "bars", "times": times, "step": 3_600, "time_zone": "UTC", "series": series}
 
 
 def styles(request: HttpRequest) -> HttpResponse:

@@ -157,6 +157,21 @@ def is_over(window: dict[str, Any], clock: Clock) -> bool:
     return "before" in window and moment(window["before"], clock) <= clock.at
 
 
+def company(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    own = world.company_of(id_)
+    return own is not None and matches(node["company"], "company", own, world)  # 28
+
+
+def users(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    own = [user for user in world.customers("user") if world.company_of(user) == id_]
+    matching = [user for user in own if matches(node["users"], "user", user, world)]
+    if "at_least" in node:
+        return len(matching) >= node["at_least"]
+    if node["are"] == "all":
+        return bool(own) and len(matching) == len(own)  # 28
+    return bool(matching) == (node["are"] == "any")
+
+
 LEAVES = {
     "performed": performed,
     "aggregate": aggregate,
@@ -164,6 +179,8 @@ LEAVES = {
     "trend": trend,
     "sequence": sequence,
     "first": first,
+    "company": company,
+    "users": users,
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from moesifapi.configuration import Configuration
 
-from cohorts.criteria import parse
+from cohorts.criteria import LEAVES, parse
 from ingest.models import Customer, CustomerKind, Event, Scope
 from notifications import compose
 from tests.factories import make_api_key
@@ -58,9 +58,20 @@ def test_every_setting_is_documented():
     assert documented == settings
 
 
-@pytest.mark.parametrize("example", blocks("docs/criteria.md", "json"))
-def test_examples_of_criteria_are_valid(example):
-    assert parse(json.loads(example), CustomerKind.USER).words() != ""
+@pytest.mark.parametrize(
+    ("example", "kind"),
+    [(example, CustomerKind.USER) for example in blocks("docs/criteria.md", "json")]
+    + [(example, CustomerKind.COMPANY) for example in blocks("docs/criteria.md", "json companies")],
+)
+def test_examples_of_criteria_are_valid(example, kind):
+    assert parse(json.loads(example), kind).words() != ""
+
+
+def test_every_kind_of_leaf_has_a_section_with_an_example():
+    examples = blocks("docs/criteria.md", "json(?: companies)?")
+    for kind in LEAVES:
+        assert any(f'"{kind}":' in example for example in examples), kind
+        assert kind == "field" or f"## {kind.capitalize()}\n" in read("docs/criteria.md")
 
 
 @pytest.mark.django_db

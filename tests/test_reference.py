@@ -406,6 +406,46 @@ def test_rule_26_a_late_older_event_is_the_first():
     assert found(first, recent, call(NOON - DAY, NOON + TICK, user_id="u")) == {"u"}
 
 
+BIG = {"company": asked("metadata.size", "is_not", 1)}
+
+
+def test_rule_28_a_user_without_a_company_has_no_company_that_matches():
+    received = [
+        user("alone"),
+        user("in big", company="big"),
+        user("in small", company="small"),
+        company("small", size=1),
+    ]
+    assert found(BIG, *received) == {"in big"}
+    assert found({"not": BIG}, *received) == {"alone", "in small"}
+
+
+@pytest.mark.parametrize(
+    ("share", "ids"),
+    [
+        ({"are": "any"}, {"some", "every"}),
+        ({"are": "all"}, {"every"}),
+        ({"are": "none"}, {"nobody", "other"}),
+        ({"at_least": 2}, {"every"}),
+    ],
+)
+def test_rule_28_all_needs_a_user_and_none_does_not(share, ids):
+    received = [company("nobody"), user("a", company="some", plan="pro"), user("b", company="some")]
+    received += [
+        user("c", company="every", plan="pro"),
+        user("d", company="every", plan="pro"),
+        user("e", company="other"),
+    ]
+    on_pro = {"users": asked("metadata.plan", "is", "pro"), **share}
+    assert found(on_pro, *received, kind="company") == ids
+
+
+def test_rule_28_inner_nodes_see_the_whole_history_of_a_user():
+    moved = [user("u", company="now"), call(user_id="u", company_id="then")]
+    called = {"users": performed(), "are": "any"}
+    assert found(called, *moved, kind="company") == {"now"}
+
+
 def test_groups_are_those_of_logic():
     received = [user("a", x=1), user("b", x=1, y=1), user("c", y=1), user("d")]
     x, y = asked("metadata.x", "exists"), asked("metadata.y", "exists")

@@ -6,10 +6,10 @@ its inputs (see `LeafKind` and `cohorts/builder/README.md`).
 
 from __future__ import annotations
 
-from cohorts.criteria import aggregate, first, performed, profile, ratio, sequence, trend
+from cohorts.criteria import aggregate, company, first, performed, profile, ratio, sequence, trend, users
 from cohorts.criteria.definition import Criteria
 from cohorts.criteria.errors import CriteriaError
-from cohorts.criteria.leaf import Evidence, Leaf, LeafKind, Matched, View, parse_node
+from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View, parse_node
 from cohorts.criteria.place import MAX_DEPTH, MAX_LEAVES, Place, read_object
 from cohorts.criteria.windows import Clock
 from ingest.models import CustomerKind
@@ -18,6 +18,7 @@ __all__ = [
     "LEAVES",
     "MAX_DEPTH",
     "MAX_LEAVES",
+    "Before",
     "Clock",
     "Criteria",
     "CriteriaError",
@@ -39,6 +40,8 @@ LEAVES: dict[str, LeafKind] = {
     "trend": trend.KIND,
     "sequence": sequence.KIND,
     "first": first.KIND,
+    "company": company.KIND,
+    "users": users.KIND,
 }
 "The key that tells the kind of a leaf -> the kind. The builder offers them in this order."
 PARSERS = {key: kind.parse for key, kind in LEAVES.items()}

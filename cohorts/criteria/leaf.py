@@ -45,15 +45,25 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Before:
+    """The answer of the evaluation before, which a change is explained against: per leaf path those that matched."""
+
+    as_of: datetime
+    universe: BitMap
+    leaves: Mapping[str, BitMap]
+
+
+@dataclass(frozen=True)
 class Matched:
     """The answer of a leaf, good as long as its snapshot.
 
-    `evidence(ids, since)` explains, per id, a turn of the leaf between the instant `since` and that of the
-    snapshot; with None the leaf was never evaluated before.
+    `evidence(ids, before)` explains, per id, a turn of the leaf since the evaluation before; with None it was never
+    evaluated. `inner` are the answers of leaves inside this one, by their paths: the next evaluation is given them.
     """
 
     members: BitMap
-    evidence: Callable[[BitMap, datetime | None], dict[int, Evidence]]
+    evidence: Callable[[BitMap, Before | None], dict[int, Evidence]]
+    inner: Mapping[str, BitMap] = field(default_factory=dict)
 
 
 class Leaf(ABC):

@@ -19,7 +19,7 @@ from pyroaring import BitMap
 
 from cohorts.criteria.cells import instant
 from cohorts.criteria.events import Events
-from cohorts.criteria.leaf import Evidence, Leaf, Matched, View
+from cohorts.criteria.leaf import Before, Evidence, Leaf, Matched, View
 from cohorts.criteria.windows import Clock
 from cohorts.criteria.wording import cut
 from cohorts.enums import Reason
@@ -92,10 +92,10 @@ class MeasuredLeaf(Leaf):
         return view.snapshot.ids(measured.filter(measured.holds)) & view.universe
 
     def _explain(
-        self, view: View, measured: ir.Table, members: BitMap, ids: BitMap, since: datetime | None
+        self, view: View, measured: ir.Table, members: BitMap, ids: BitMap, before: Before | None
     ) -> dict[int, Evidence]:
         figures = self.figures(view, measured, ids)
-        reasons = {} if since is None else self._reasons(view, members, ids, since)
+        reasons = {} if before is None else self._reasons(view, members, ids, before.as_of)
         return {
             id_: Evidence(self.say(figures.get(id_, {}), view.clock), reasons.get(id_, Reason.BEHAVIOR)) for id_ in ids
         }

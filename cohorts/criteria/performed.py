@@ -10,7 +10,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from cohorts.criteria.events import Events, parse_events
-from cohorts.criteria.leaf import Evidence, Leaf, LeafKind, Matched, View
+from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_count, read_object
 from cohorts.criteria.windows import Window, event_span, parse_within, without
 from cohorts.criteria.wording import cut, say_times
@@ -75,10 +75,10 @@ class Performed(Leaf):
         return view.snapshot.weigh(chosen, self.events.key)
 
     def _explain(
-        self, view: View, weighing: Weighing, weights: Weights, ids: BitMap, since: datetime | None
+        self, view: View, weighing: Weighing, weights: Weights, ids: BitMap, before: Before | None
     ) -> dict[int, Evidence]:
         now = weights.of(ids)
-        reasons = {} if since is None else self._reasons(view, weighing, now, ids, since)
+        reasons = {} if before is None else self._reasons(view, weighing, now, ids, before.as_of)
         events = cut(self.events.words(), LONGEST_EVENTS)
 
         @cache  # many customers share a count

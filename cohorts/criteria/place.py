@@ -38,6 +38,10 @@ class Place:
         """The value under a key of the object here."""
         return replace(self, path=f"{self.path}.{name}" if self.path else name)
 
+    def of(self, kind: CustomerKind) -> Place:
+        """The same place, where a node asks of other customers."""
+        return replace(self, kind=kind)
+
     def item(self, index: int) -> Place:
         """An item of the list here."""
         return replace(self, path=f"{self.path}[{index}]")

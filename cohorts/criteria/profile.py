@@ -13,7 +13,7 @@ from pyroaring import BitMap
 
 from cohorts.criteria.cells import Cell, as_utc
 from cohorts.criteria.conditions import Condition, parse_condition
-from cohorts.criteria.leaf import Evidence, Leaf, LeafKind, Matched, View
+from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.operators import is_about_time
 from cohorts.criteria.place import Place
 from cohorts.criteria.windows import Clock
@@ -65,7 +65,8 @@ class Profile(Leaf):
     def _cell(self, owners: ir.Table, snapshot: Snapshot) -> Cell:
         return Cell(snapshot, owners, self.condition.field)
 
-    def _explain(self, view: View, ids: BitMap, since: datetime | None) -> dict[int, Evidence]:
+    def _explain(self, view: View, ids: BitMap, before: Before | None) -> dict[int, Evidence]:
+        since = before.as_of if before else None
         found = self._read(view, ids, partial(self._values, view, since))
         reasons = {} if since is None else self._reasons(view, ids, found, since)
         name, subject, threshold = self.condition.name, self.condition.subject, self.condition.predicate

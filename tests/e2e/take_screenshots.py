@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 import requests
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -38,13 +39,57 @@ class Shot:
     anonymous: bool = False
 
 
+COHORT = "tbody a.table-main"
+"""The first cohort of a list."""
+FREE_WITH_ERRORS = urlencode(
+    {
+        "criteria": json.dumps(
+            {
+                "version": 1,
+                "match": {
+                    "all": [
+                        {"field": "metadata.plan", "op": "is", "value": "free"},
+                        {
+                            "performed": {
+                                "type": "api_call",
+                                "where": {"field": "response.status", "op": ">=", "value": 400},
+                            },
+                            "at_least": 1,
+                            "within": {"last": "7d"},
+                        },
+                    ]
+                },
+            }
+        )
+    }
+)
+
 SHOTS = (
     Shot("login", "/login/", anonymous=True),
     Shot("home", "/"),
     Shot("account-menu", "/", ("[popovertarget=sidebar]", "[popovertarget=user-menu]")),
+    Shot("users", "/users/"),
+    Shot("users-criteria", f"/users/?{FREE_WITH_ERRORS}"),
+    Shot("users-columns", "/users/", ("text=Columns",)),
+    Shot("save-cohort", f"/users/?{FREE_WITH_ERRORS}", ("#save-button",)),
+    Shot("companies", "/companies/"),
     Shot("admin", "/admin/"),
     Shot("styles", "/styles/"),
     Shot("styles-dialog", "/styles/", ("text=Open dialog",)),
+    Shot("saved-cohorts", "/users/cohorts/"),
+    Shot("saved-cohorts-menu", "/users/cohorts/", ("tbody tr .actions button",)),
+    Shot("saved-cohorts-empty", "/companies/cohorts/"),
+    Shot("cohort", "/users/cohorts/", (COHORT,)),
+    Shot("cohort-history", "/users/cohorts/", (COHORT, ".tab >> text=History")),
+    Shot("cohort-changes", "/users/cohorts/", (COHORT, ".tab >> text=Changes")),
+    Shot("cohort-evaluations", "/users/cohorts/", (COHORT, ".tab >> text=Evaluations")),
+    Shot("cohort-notifications", "/users/cohorts/", (COHORT, ".tab >> text=Notifications")),
+    Shot("cohort-edit", "/users/cohorts/", (COHORT, "text=Edit criteria >> visible=true")),
+    Shot(
+        "cohort-details", "/users/cohorts/", ("tbody tr .actions button", "text=Edit name and period… >> visible=true")
+    ),
+    Shot("cohort-delete", "/users/cohorts/", ("tbody tr .actions button", "text=Delete… >> visible=true")),
+    Shot("cohort-recipe", "/users/cohorts/", ("tbody tr .actions button", "text=Read members by API >> visible=true")),
 )
 
 
@@ -122,8 +167,9 @@ def take(page: Page, shot: Shot, file: Path, viewport: dict[str, int]) -> None:
         target = page.locator(selector).first
         if target.is_visible():
             target.click()
+            page.wait_for_load_state("networkidle")
     page.wait_for_load_state("networkidle")
-    if not shot.clicks:
+    if not page.locator("dialog[open], :popover-open").count():
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({**viewport, "height": min(max(height, viewport["height"]), TALLEST)})
     page.wait_for_timeout(300)

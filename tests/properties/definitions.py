@@ -279,7 +279,29 @@ def profile(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
     return st.sampled_from(prefixes).flatmap(own)
 
 
+def plain(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
+    """Trees without leaves about other customers."""
+    return trees(st.one_of(profile(kind, anchor), *(leaf(anchor) for leaf in OF_EVENTS)))
+
+
+@cache
+def related(kind: str, anchor: datetime, inside: int = 2) -> st.SearchStrategy[Node]:
+    """Leaves about a user's company or about a company's users; `inside` one another so many times."""
+    other = "company" if kind == "user" else "user"
+    node = plain(other, anchor)
+    if inside > 1:
+        node = st.one_of(node, node, related(other, anchor, inside - 1))
+    if kind == "user":
+        return node.map(lambda inner: {"company": inner})
+    shares = st.one_of(
+        st.sampled_from(["any", "all", "none"]).map(lambda share: {"are": share}),
+        st.sampled_from([1, 2, 3]).map(lambda count: {"at_least": count}),
+    )
+    return st.builds(lambda inner, share: {"users": inner, **share}, node, shares)
+
+
 @cache
 def nodes(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
     """Criteria for customers of the kind."""
-    return trees(st.one_of(profile(kind, anchor), *(leaf(anchor) for leaf in OF_EVENTS)))
+    leaf = st.one_of(profile(kind, anchor), *(leaf(anchor) for leaf in OF_EVENTS), related(kind, anchor))
+    return trees(leaf)

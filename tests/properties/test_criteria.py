@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.properties.comparing import Question, assert_same_members, recorded
-from tests.properties.definitions import OF_EVENTS, nodes
+from tests.properties.definitions import OF_EVENTS, nodes, related
 from tests.properties.histories import History, histories
 from tests.reference_world import Clock
 
@@ -44,6 +44,17 @@ def tried(examples: int) -> settings:
 @given(cases())
 def test_members_are_those_of_the_reference(case):
     history, questions, week_starts_on = case
+    check(history, questions, week_starts_on)
+
+
+@tried(EXAMPLES)
+@given(histories(), st.data(), st.integers(1, 7))
+def test_customers_are_found_by_those_they_belong_to(history, data, week_starts_on):
+    questions = [
+        (kind, node)
+        for kind in ("user", "company")
+        for node in data.draw(st.lists(related(kind, history.anchor), min_size=2, max_size=8))
+    ]
     check(history, questions, week_starts_on)
 
 

@@ -17,11 +17,14 @@
   function axes(chart) {
     const common = { stroke: css("--text-subtle"), font: "12px Inter, sans-serif", ticks: { show: false } };
     const grid = { stroke: css("--line"), width: 1 };
-    const short = chart.step >= 86400 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit", hour12: false };
-    const label = (at) => new Date(at * 1000).toLocaleString("en-GB", { ...short, timeZone: chart.time_zone || "UTC" });
+    const day = { day: "numeric", month: "short" };
+    const hour = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    const say = (at, parts) => new Date(at * 1000).toLocaleString("en-GB", { ...parts, timeZone: chart.time_zone || "UTC" });
+    const midnight = (at) => say(at, hour) === "00:00";
+    const label = (at) => say(at, chart.step >= 86400 || midnight(at) ? day : hour);
     const whole = (value) => (Number.isInteger(value) ? number(Math.abs(value)) : "");
     return [
-      { ...common, grid: { show: false }, space: 72, size: 30, values: (_, ticks) => ticks.map(label), splits: chart.kind === "bars" ? barTicks(chart) : undefined },
+      { ...common, grid: { show: false }, space: 72, size: 30, values: (_, ticks) => ticks.map(label), splits: chart.kind === "bars" ? barTicks(chart) : timeTicks(chart) },
       { ...common, grid, size: (_, labels) => 14 + 8 * Math.max(1, ...(labels || []).map((label) => label.length)), space: 36, values: (_, ticks) => ticks.map(whole) },
     ];
   }
@@ -34,8 +37,30 @@
     };
   }
 
-  function lineOf(series) {
-    return { stroke: tone(series), width: 2, fill: faded(tone(series)), points: { show: false } };
+  // Ticks of a line stand on whole minutes, hours and days of the chart's time zone.
+  const TICKS = [60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2419200];
+
+  function timeTicks(chart) {
+    return (plot, _, low, high) => {
+      const room = Math.max(plot.bbox.width / devicePixelRatio / 72, 1);
+      const every = TICKS.find((step) => (high - low) / step <= room && (chart.step < 86400 || step >= 86400)) || TICKS.at(-1);
+      const shift = zoneShift(low, chart.time_zone);
+      const ticks = [];
+      for (let at = Math.ceil((low + shift) / every) * every - shift; at <= high; at += every) ticks.push(at);
+      return ticks;
+    };
+  }
+
+  // Seconds by which clocks of the time zone are ahead of UTC.
+  function zoneShift(at, zone) {
+    const parts = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+    const said = new Date(at * 1000).toLocaleString("sv-SE", { ...parts, timeZone: zone || "UTC" });
+    return Math.round(Date.parse(`${said.replace(" ", "T")}Z`) / 1000 - at);
+  }
+
+  function lineOf(series, chart) {
+    const paths = chart.stepped ? uPlot.paths.stepped({ align: 1 }) : undefined;
+    return { stroke: tone(series), width: 2, fill: faded(tone(series)), points: { show: false }, paths };
   }
 
   function barOf(series) {
@@ -97,7 +122,7 @@
         cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: !bars, size: 7 } },
         scales: { x: { time: false, range: bars ? (_, low, high) => [low - half, high + half] : undefined }, y: { range: range(chart) } },
         axes: axes(chart),
-        series: [{}, ...chart.series.map(bars ? barOf : lineOf)],
+        series: [{}, ...chart.series.map((each) => (bars ? barOf(each) : lineOf(each, chart)))],
         plugins: [tooltip(chart)],
       },
       [chart.times, ...columns],

@@ -53,7 +53,7 @@
 
   function holdBack() {
     const button = document.getElementById("save-button");
-    if (!button) return;
+    if (!button?.hasAttribute("hx-get")) return; // There are no criteria, and the button says so.
     button.disabled = Boolean(fault);
     document.getElementById("save-reason").textContent = fault ? "Finish the criteria to save them" : "";
   }

@@ -56,7 +56,10 @@
     if (event.target !== dialog() || dialog().open || !dialog().hasChildNodes()) return;
     dialog().showModal();
   });
-  document.addEventListener("close-dialog", () => dialog().close());
+  document.addEventListener("close-dialog", () => {
+    dialog().close();
+    dialog().replaceChildren(); // at once: the swap that may follow opens a dialog that has content
+  });
   document.addEventListener("close", (event) => event.target === dialog() && dialog().replaceChildren(), true);
   document.addEventListener("mousedown", (event) => event.target === dialog() && dialog().close());
 

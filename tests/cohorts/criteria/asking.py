@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pyroaring import BitMap
 
-from cohorts.criteria import Clock, CriteriaError, Leaf, Matched, View, parse
+from cohorts.criteria import Before, Clock, CriteriaError, Leaf, Matched, View, parse
 from ingest.columns import Snapshot, open_columns
 from ingest.models import Customer, CustomerKind
 from ingest.parse import PARSERS
@@ -47,6 +47,11 @@ def leaf_of(node: dict[str, Any], kind: str = "user") -> Leaf:
     return leaf
 
 
+def before(answer: Matched, since: datetime = BEFORE) -> Before:
+    """An answer as the next evaluation is given it."""
+    return Before(since, BitMap(), dict(answer.inner))
+
+
 def matched(leaf: Leaf, snapshot: Snapshot, kind: str, zone: str) -> Matched:
     return leaf.evaluate(View(snapshot, CustomerKind(kind), Clock(snapshot.at, ZoneInfo(zone), 1)))
 
@@ -70,15 +75,19 @@ def why(
 
     `then`: who matched then, if it was asked before some of the items came.
     """
-    before = who(node, since, kind=kind, zone=zone) if then is None else then
+    open_columns().seal(since)
+    with open_columns().snapshot(since) as snapshot:
+        earlier = matched(leaf_of(node, kind), snapshot, kind, zone)
+    then = names(earlier.members) if then is None else then
+    open_columns().seal(NOON)
     with open_columns().snapshot(NOON) as snapshot:
         answer = matched(leaf_of(node, kind), snapshot, kind, zone)
         turned = BitMap(
-            Customer.objects.filter(kind=kind, external_id__in=before ^ names(answer.members)).values_list(
+            Customer.objects.filter(kind=kind, external_id__in=then ^ names(answer.members)).values_list(
                 "pk", flat=True
             )
         )
-        found = answer.evidence(turned, since)
+        found = answer.evidence(turned, before(earlier, since))
     external = dict(Customer.objects.values_list("pk", "external_id"))
     return {external[id_]: (evidence.sentence, str(evidence.reason)) for id_, evidence in found.items()}
 

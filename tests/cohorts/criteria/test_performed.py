@@ -11,7 +11,7 @@ from cohorts.criteria import Evidence
 from ingest.columns import open_columns
 from ingest.erase import erase_events
 from ingest.models import Event
-from tests.cohorts.criteria.asking import BEFORE, QUARTER, call, leaf_of, matched, receive, say, who, why
+from tests.cohorts.criteria.asking import BEFORE, QUARTER, before, call, leaf_of, matched, receive, say, who, why
 from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db
@@ -179,6 +179,6 @@ def test_evidence_of_many_takes_few_queries(django_assert_max_num_queries):
         execute = snapshot._execute
         snapshot._execute = lambda sql: asked.append(sql) or execute(sql)
         answer = matched(leaf_of(performed()), snapshot, "user", "UTC")
-        before = len(asked)
-        assert len(answer.evidence(answer.members, NOON - QUARTER)) == 50
-        assert len(asked) - before < 25
+        already = len(asked)
+        assert len(answer.evidence(answer.members, before(answer, NOON - QUARTER))) == 50
+        assert len(asked) - already < 25

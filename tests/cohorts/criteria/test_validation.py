@@ -66,7 +66,8 @@ def test_a_document_is_refused(document, message):
     assert str(refused.value) == message
 
 
-KINDS = '"all", "any", "not", "field", "performed", "aggregate", "ratio", "trend", "sequence" or "first"'
+KINDS = '"all", "any", "not", "field", "performed", "aggregate", "ratio", "trend", "sequence", "first", '
+KINDS += '"company" or "users"'
 TREE = [
     (None, f"match: expected an object with one of the keys {KINDS}"),
     ([PRO], f"match: expected an object with one of the keys {KINDS}"),
