@@ -11,7 +11,7 @@ from django import forms
 from cohorts.criteria import Criteria, CriteriaError, parse
 from cohorts.forms import CohortForm, DocumentField
 from cohorts.models import DEFAULT_PERIOD, Cohort
-from cohorts.periods import format_period
+from cohorts.periods import format_period, parse_period
 from cohorts.time_zones import time_zones
 from ingest.models import CustomerKind
 
@@ -42,7 +42,7 @@ class WeekdayField(forms.TypedChoiceField):
 
     def __init__(self, **options: Any) -> None:
         wrong = {"invalid_choice": '"%(value)s" is not a day of the week from 1, Monday, to 7.'}
-        super().__init__(choices=WEEKDAYS, coerce=int, empty_value=1, initial=1, error_messages=wrong, **options)
+        super().__init__(choices=WEEKDAYS, coerce=int, initial=1, error_messages=wrong, **options)
 
 
 class DefinitionForm(forms.Form):
@@ -76,10 +76,10 @@ class SaveForm(CohortForm):
     criteria = DocumentField(widget=forms.HiddenInput)
     time_zone = TimeZoneField(label="Time zone", help_text="Decides when “today” begins.")
     week_starts_on = WeekdayField(label="Week starts on")
-    period = forms.TypedChoiceField(
+    period = forms.TypedChoiceField(  # type: ignore[assignment]
         label="Evaluated",
         choices=[(format_period(period), words) for period, words in PERIODS.items()],
-        coerce=lambda text: {format_period(period): period for period in PERIODS}[text],
+        coerce=parse_period,
         help_text="How soon a change shows, and is told.",
     )
     notify = forms.BooleanField(
@@ -87,7 +87,7 @@ class SaveForm(CohortForm):
         required=False,
         help_text="Choose next where and when to be told who joins or leaves.",
     )
-    tell = None
+    tell = None  # type: ignore[assignment]
 
     class Meta:
         model = Cohort
@@ -97,8 +97,10 @@ class SaveForm(CohortForm):
             "description": forms.Textarea(attrs={"rows": 2}),
         }
 
-    def __init__(self, kind: CustomerKind, *args: Any, may_subscribe: bool, **options: Any) -> None:
-        super().__init__(*args, instance=Cohort(kind=kind), **options)
-        self.initial["period"] = format_period(DEFAULT_PERIOD)
+    def __init__(
+        self, kind: CustomerKind, data: Any = None, *, may_subscribe: bool, initial: dict[str, Any] | None = None
+    ) -> None:
+        usual = {"period": format_period(DEFAULT_PERIOD)}
+        super().__init__(data, instance=Cohort(kind=kind), initial={**usual, **(initial or {})})
         if not may_subscribe:
             del self.fields["notify"]

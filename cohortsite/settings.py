@@ -183,6 +183,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+"""The largest definition has some 2,500 inputs in the criteria builder; Django's default is 1,000."""
+
 # --- People and sessions ----------------------------------------------------------------------
 
 LOGIN_URL = "login"

@@ -25,9 +25,9 @@ from cohorts.builder import labels
 from cohorts.builder.edit import Refused, edit
 from cohorts.builder.faults import is_open, say_fault
 from cohorts.builder.fit import fit
-from cohorts.builder.form import read_form
+from cohorts.builder.form import read_form, read_json
 from cohorts.builder.parts import Part
-from cohorts.builder.paths import MOST_STEPS, get, identify
+from cohorts.builder.paths import get, identify
 from cohorts.builder.suggestions import seen_type
 from cohorts.criteria import Criteria, CriteriaError, parse
 from cohorts.time_zones import check_time_zone, time_zones
@@ -171,7 +171,7 @@ def builder_from(data: QueryDict, kind: str) -> Builder:
     """The builder of its own form, posted, or of an address with `criteria`, `time_zone`, `week_starts_on`."""
     time_zone = _read_time_zone(data.get("time_zone", ""))
     week = data.get("week_starts_on", "")
-    given = _read_criteria(data.get("criteria", ""), kind)
+    given = _read_criteria(data.get("criteria", ""))
     builder = Builder(
         CustomerKind(kind), time_zone=time_zone, week_starts_on=int(week) if week in "1234567" and len(week) == 1 else 1
     )
@@ -191,14 +191,9 @@ def _read_time_zone(name: str) -> str:
     return name
 
 
-def _read_criteria(text: str, kind: str) -> dict[str, Any] | None:
+def _read_criteria(text: str) -> dict[str, Any] | None:
     try:
-        document = json.loads(text) if text else None
-    except (ValueError, RecursionError):
+        document = read_json(text) if text else None
+    except ValueError:
         return None
-    return document if isinstance(document, dict) and not _is_nested_deeper(document, MOST_STEPS) else None
-
-
-def _is_nested_deeper(value: Any, levels: int) -> bool:
-    held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return levels < 0 or any(_is_nested_deeper(each, levels - 1) for each in held)
+    return document if isinstance(document, dict) else None

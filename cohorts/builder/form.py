@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from cohorts.builder.labels import PATHS
 from cohorts.builder.local_times import DATE_TO_CHOOSE, from_local, to_local
-from cohorts.builder.paths import NAME, steps
+from cohorts.builder.paths import MOST_STEPS, NAME, steps
 from cohorts.criteria import LEAVES
 from cohorts.criteria.calendars import CALENDARS
 
@@ -104,9 +104,29 @@ def _read_typed(texts: dict[str, str], zone: ZoneInfo) -> Any:
 
 def _read_json(texts: dict[str, str], zone: ZoneInfo) -> Any:
     try:
-        return json.loads(texts["json"])
-    except (ValueError, RecursionError):
+        return read_json(texts["json"])
+    except ValueError:
         return texts["json"]
+
+
+def read_json(text: str) -> Any:
+    """The value, without lone surrogates, which no page can show. Raises ValueError, also when it is nested deeply."""
+    try:
+        return _printable(json.loads(text), MOST_STEPS)
+    except RecursionError as error:
+        raise ValueError from error
+
+
+def _printable(value: Any, levels: int) -> Any:
+    if not levels:
+        raise ValueError
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_printable(item, levels - 1) for item in value]
+    if isinstance(value, dict):
+        return {_printable(key, levels - 1): _printable(item, levels - 1) for key, item in value.items()}
+    return value
 
 
 def _read_local(texts: dict[str, str], zone: ZoneInfo) -> str:

@@ -29,7 +29,7 @@ def save_cohort(request: HttpRequest, kind: CustomerKind) -> HttpResponse:
         if form.is_valid():
             return _saved(request, form)
     else:
-        given = {name: value for name, value in definition.cleaned_data.items() if value is not None}
+        given = {name: value for name, value in definition.cleaned_data.items() if value}
         form = SaveForm(kind, initial=given, may_subscribe=may_subscribe)
     words = definition.parsed.words() if definition.parsed else ""
     context = {"form": form, "kind": kind.value, "words": words}
