@@ -12,7 +12,7 @@ import numpy as np
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 """The columns of an answer, by name."""
 
-ROOM = 256_000_000
+ROOM = 300_000_000
 """Bytes of answers that one process keeps."""
 
 

@@ -104,8 +104,7 @@ class DuckDBSnapshot:
     def _changed(self, kind: CustomerKind, since: datetime) -> BitMap:
         changed = self._fetch(self._visible.changed(kind, since))
         if kind == CustomerKind.USER:
-            companies = self._visible.changed(CustomerKind.COMPANY, since)
-            changed |= self._fetch(f'SELECT "user" FROM {self._companies()} WHERE company IN ({companies})')
+            changed |= self.users_of(self._fetch(self._visible.changed(CustomerKind.COMPANY, since)))
         return changed & self.universe(kind)
 
     def passing(
@@ -129,7 +128,9 @@ class DuckDBSnapshot:
 
     def users_of(self, companies: BitMap) -> BitMap:
         links = self._links()
-        return BitMap(links.users[np.isin(links.links, np.array(companies.to_array()))].astype(np.uint32))
+        asked = np.zeros(1 + max(int(links.links.max(initial=0)), companies.max() if companies else 0), dtype=bool)
+        asked[np.array(companies.to_array(), dtype=np.int64)] = True
+        return BitMap(links.users[asked[links.links]].astype(np.uint32))
 
     def companies_of(self, users: BitMap) -> dict[int, int]:
         asked = np.array(users.to_array(), dtype=np.int64)

@@ -106,6 +106,10 @@ class Visible:
                 others += self._events_of(segment, Span(end_of_days, span.end), None)
         return days, _union(others, "events", "*")
 
+    def days_of(self, segment: Segment, days: Span) -> str:
+        """The events of a complete segment in these days."""
+        return " UNION ALL ".join(self._events_of(segment, days, None))
+
     # --- Who was seen when
 
     def seen(self) -> tuple[list[Segment], str]:

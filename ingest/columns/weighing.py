@@ -1,17 +1,15 @@
-"""Weigh chosen events: by day in each large segment, which is kept, and what is left in one query."""
+"""Weigh chosen events: by whole days of large segments, which is kept, and what is left in one query."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-import numpy as np
-
-from ingest.columns.engine import Engine, catalog
+from ingest.columns.engine import Engine
 from ingest.columns.interface import Span
 from ingest.columns.memo import Arrays
-from ingest.columns.visible import DAY, Visible
+from ingest.columns.visible import Visible
 from ingest.columns.weights import Adoption, Weights, add_up
 from ingest.models import CustomerKind, Segment
 
@@ -33,48 +31,35 @@ class Weighing:
 
     def within(self, kind: CustomerKind, span: Span) -> Weights:
         if not self.lasting:
-            return self._add_up([self._of(f"({self.visible.events(span)})")], kind)
+            return self._add_up([self._of(f"({self.visible.events(span)})", kind)], kind)
         days, others = self.visible.split(span)
-        return self._add_up([*(self._of_days(*each) for each in days), self._of(f"({others})")], kind)
+        kept = [self._of_days(segment, within, kind) for segment, within in days]
+        return self._add_up([*kept, self._of(f"({others})", kind)], kind)
 
     def arrived(self, kind: CustomerKind, span: Span, since: datetime) -> Weights:
-        return self._add_up([self._of(f"({self.visible.events(span, since)})")], kind)
+        return self._add_up([self._of(f"({self.visible.events(span, since)})", kind)], kind)
 
     def seen_then(self, kind: CustomerKind, spans: Sequence[Span], then: datetime) -> Weights:
         before = Visible(self.visible.segments, then)
-        return self._add_up([self._of(f"({before.events(span)})") for span in spans], kind)
+        return self._add_up([self._of(f"({before.events(span)})", kind) for span in spans], kind)
 
-    def _of_days(self, segment: Segment, days: Span) -> Arrays:
-        """What is in these UTC days of a segment: a slice of what was found in all of it."""
-        key = ("weights by day", segment.checksum, self.chosen)
-        found = self.engine.memo.get(key, lambda: self._by_day(segment))
-        first, end = np.searchsorted(found["day"], [_number(days.start), _number(days.end)])
-        return {name: array[first:end] for name, array in found.items()}
+    def _of_days(self, segment: Segment, days: Span, kind: CustomerKind) -> Arrays:
+        """What is in these UTC days of a segment, which change once a day, or never when they are all of it."""
+        source = f"({self.visible.days_of(segment, days)})"
+        key = ("weights", segment.checksum, self.chosen, kind, source)
+        return self.engine.memo.get(key, lambda: self._of(source, kind))
 
-    def _by_day(self, segment: Segment) -> Arrays:
-        sums = self._sums(f"{catalog(segment)}.events", ", time::DATE - DATE '1970-01-01' AS day")
-        found = self.read(f"{sums} ORDER BY day")
-        return {"day": found["day"], **{name: _narrow(found[name]) for name in ("user", "company", "n")}}
-
-    def _of(self, source: str) -> Arrays:
-        return self.read(self._sums(source))
-
-    def _sums(self, source: str, more: str = "") -> str:
+    def _of(self, source: str, kind: CustomerKind) -> Arrays:
         events = self.chosen.replace(f'"{SOURCE}"', source)
-        return f"""SELECT coalesce(user_id, 0) AS "user", coalesce(company_id, 0) AS company,
-                          sum(weight)::BIGINT AS n{more}
-            FROM ({events}) GROUP BY ALL"""
+        return self.read(f"SELECT {_COLUMNS[kind]}, sum(weight)::BIGINT AS n FROM ({events}) GROUP BY ALL")
 
     def _add_up(self, parts: Sequence[Arrays], kind: CustomerKind) -> Weights:
         return add_up(parts, self.adoption() if kind == CustomerKind.COMPANY else None)
 
 
-def _number(day: datetime | None) -> int:
-    """The days since 1970 at a UTC midnight."""
-    assert day is not None
-    return (day - datetime(1970, 1, 1, tzinfo=UTC)) // DAY
-
-
-def _narrow(numbers: np.ndarray) -> np.ndarray:
-    """Whole numbers of 0 or more in as few bytes as they fit in."""
-    return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))
+_COLUMNS = {
+    CustomerKind.USER: 'coalesce(user_id, 0) AS "user", 0::UTINYINT AS company',
+    CustomerKind.COMPANY: """CASE WHEN company_id IS NULL THEN coalesce(user_id, 0) ELSE 0 END AS "user",
+                             coalesce(company_id, 0) AS company""",
+}
+"""Who the events of a row belong to: of companies the user is asked for only where no company is named."""
