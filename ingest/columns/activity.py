@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -54,14 +54,40 @@ class Seen:
     @cached_property
     def pairs(self) -> Arrays:
         """`user, company` (0 for none) as events name them, and `first, last, received`; some several times."""
-        lasting, others = self.visible.seen()
-        parts = [self._pairs_of(each) for each in lasting]
-        parts.append(self.read(_PAIRS.format(f"({others})")))
-        return {name: np.concatenate([part[name] for part in parts]) for name in ("user", "company", *_INSTANTS)}
+        return {
+            name: np.concatenate([part[name] for part in (*self._lasting, self._others)])
+            for name in ("user", "company", *_INSTANTS)
+        }
+
+    @cached_property
+    def _lasting(self) -> list[Arrays]:
+        """What large segments have of `pairs`."""
+        return [self._pairs_of(each) for each in self._parts[0]]
 
     def _pairs_of(self, segment: Segment) -> Arrays:
         key = ("pairs", segment.checksum)
         return self.engine.memo.get(key, lambda: self.read(_PAIRS.format(f"{catalog(segment)}.pairs")))
+
+    @cached_property
+    def _others(self) -> Arrays:
+        return self.read(_PAIRS.format(f"({self._parts[1]})"))
+
+    @cached_property
+    def _parts(self) -> tuple[list[Segment], str]:
+        return self.visible.seen()
+
+    def activity(self, kind: CustomerKind, company_of: np.ndarray | None, hidden: BitMap) -> Activity:
+        """Of the customers of the kind; `company_of`, for companies, is the company of each user (0 for none)."""
+        found = self._instants(kind.value)
+        for said in self._said(kind):
+            found = _grown(found, said["customer"])
+            np.minimum.at(found["received"], said["customer"], said["received"])
+        if company_of is not None:
+            found = self._with_adopted(found, company_of)
+        gone = np.array(hidden.to_array(), dtype=np.int64)
+        found["received"][gone[gone < len(found["received"])]] = NEVER
+        found["received"][0] = NEVER
+        return Activity(found["first"], found["last"], found["received"])
 
     def _said(self, kind: CustomerKind) -> list[Arrays]:
         """`customer, received`: of whom something was said, and when first; some several times."""
@@ -74,41 +100,61 @@ class Seen:
             parts.append(self.engine.memo.get(key, lambda: self.read(select.format(of_kind))))
         return parts
 
-    def activity(self, kind: CustomerKind, company_of: np.ndarray | None, hidden: BitMap) -> Activity:
-        """Of the customers of the kind; `company_of`, for companies, is the company of each user (0 for none)."""
-        said = self._said(kind)
-        ids = self.pairs[kind]
-        adopting = None if company_of is None else self._adopted(company_of)
-        tops = [ids, *(part["customer"] for part in said), *([adopting[0]] if adopting else [])]
-        size = 1 + max(int(array.max(initial=0)) for array in tops)
-        first, created = np.full(size, NEVER), np.full(size, NEVER)
-        last = np.full(size, -NEVER)
-        np.minimum.at(first, ids, self.pairs["first"])
-        np.maximum.at(last, ids, self.pairs["last"])
-        np.minimum.at(created, ids, self.pairs["received"])
-        if adopting:
-            companies, rows = adopting
-            np.minimum.at(first, companies, self.pairs["first"][rows])
-            np.maximum.at(last, companies, self.pairs["last"][rows])
-        for part in said:
-            np.minimum.at(created, part["customer"], part["received"])
-        gone = np.array(hidden.to_array(), dtype=np.int64)
-        created[gone[gone < size]] = NEVER
-        created[0] = NEVER
-        return Activity(first, last, created)
+    def _with_adopted(self, found: Arrays, company_of: np.ndarray) -> dict[str, np.ndarray]:
+        """Also the events that name no company, which count for that of their user; they make no company known."""
+        alone = self._instants(ALONE)
+        users = np.flatnonzero(alone["first"] != NEVER)
+        users = users[users < len(company_of)]
+        companies = company_of[users]
+        users, companies = users[companies > 0], companies[companies > 0]
+        grown = _grown(found, companies)
+        np.minimum.at(grown["first"], companies, alone["first"][users])
+        np.maximum.at(grown["last"], companies, alone["last"][users])
+        return grown
 
-    def _adopted(self, company_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The companies that pairs without one count for, and the rows of these pairs."""
-        rows = np.flatnonzero((self.pairs["company"] == 0) & (self.pairs["user"] > 0))
-        rows = rows[self.pairs["user"][rows] < len(company_of)]
-        companies = company_of[self.pairs["user"][rows]]
-        return companies[companies > 0], rows[companies > 0]
+    def _instants(self, who: str) -> dict[str, np.ndarray]:
+        """`first, last, received` by id, of the pairs' users, their companies, or their users without a company."""
+        key = ("instants", who, *(each.checksum for each in self._parts[0]))
+        kept = self.engine.memo.get(key, lambda: _put_all(_grown({}, np.zeros(0, np.int64)), who, self._lasting))
+        return _put_all(kept, who, [self._others])
 
     @property
     def alone(self) -> np.ndarray:
-        """The users with events that name no company, some several times."""
-        users: np.ndarray = self.pairs["user"][self.pairs["company"] == 0]
-        return users
+        """The users with events that name no company."""
+        return np.flatnonzero(self._instants(ALONE)["first"] != NEVER)
+
+
+ALONE = "alone"
+_NONE = {"first": NEVER, "last": -NEVER, "received": NEVER}
+
+
+def _put_all(found: Arrays, who: str, parts: Iterable[Arrays]) -> dict[str, np.ndarray]:
+    """A copy of the instants with those of the pairs put in."""
+    grown = _grown(found, np.zeros(0, np.int64))
+    for part in parts:
+        ids = np.where(part["company"] == 0, part["user"], 0) if who == ALONE else part[who]
+        grown = _grown(grown, ids, copy=False)
+        np.minimum.at(grown["first"], ids, part["first"])
+        np.maximum.at(grown["last"], ids, part["last"])
+        np.minimum.at(grown["received"], ids, part["received"])
+        for name, none in _NONE.items():
+            grown[name][0] = none
+    return grown
+
+
+def _grown(found: Arrays, ids: np.ndarray, *, copy: bool = True) -> dict[str, np.ndarray]:
+    """The instants with room for the ids."""
+    size = 1 + int(ids.max(initial=0))
+    grown = {}
+    for name, none in _NONE.items():
+        array = found.get(name, np.zeros(0, np.int64))
+        missing = size - len(array)
+        if missing > 0:
+            array = np.concatenate([array, np.full(missing, none)])
+        elif copy:
+            array = array.copy()
+        grown[name] = array
+    return grown
 
 
 def _as_times(instants: np.ndarray) -> pa.Array:

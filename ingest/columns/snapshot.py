@@ -76,7 +76,13 @@ class DuckDBSnapshot:
             return str(self._backend.compile(chosen(self._table(SOURCE, ALL_EVENT_ROWS))))
 
         sql = compile_() if key is None else self._engine.compile(("weigh", key), compile_)
-        return Weighing(sql, self._keep and key is not None, self._engine, self._visible, self._arrays, self._links)
+        return Weighing(
+            sql, self._keep and key is not None, self._engine, self._visible, self._arrays, self._links, self._arrived
+        )
+
+    def _arrived(self, since: datetime) -> str:
+        """The events that were not yet visible then, as a table of their own: few, and asked by many leaves."""
+        return self._make("TABLE", ("arrived", since), lambda: self._visible.events(_BEGINNING, since))
 
     def profiles(self, kind: CustomerKind) -> ir.Table:
         return self._table(self._profiles(kind), PROFILE_ROWS)
@@ -308,7 +314,7 @@ class DuckDBSnapshot:
         """`user, company` of the users with events that name no company."""
 
         def find() -> Arrays:
-            users = np.unique(self._seen.alone)
+            users = self._seen.alone
             companies = self._links().of(users)
             return {"user": users[companies > 0], "company": companies[companies > 0]}
 

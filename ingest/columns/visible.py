@@ -180,6 +180,12 @@ class Visible:
         return _union(parts, "newest", of_complete)
 
 
+def within_span(table: str, span: Span) -> str:
+    """The rows of a table of events that are in the span, as SQL."""
+    begun = [] if span.start is None else [f"time >= {moment(span.start)}"]
+    return f"SELECT * FROM {table} WHERE {' AND '.join([*begun, f'time < {moment(span.end)}'])}"
+
+
 def _day(at: datetime) -> datetime:
     """The UTC midnight before the instant, or the instant."""
     return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -9,7 +9,7 @@ from datetime import datetime
 from ingest.columns.engine import Engine
 from ingest.columns.interface import Span
 from ingest.columns.memo import Arrays
-from ingest.columns.visible import Visible
+from ingest.columns.visible import Visible, within_span
 from ingest.columns.weights import Adoption, Weights, add_up
 from ingest.models import CustomerKind, Segment
 
@@ -28,6 +28,8 @@ class Weighing:
     visible: Visible
     read: Callable[[str], Arrays]
     adoption: Callable[[], Adoption]
+    new_since: Callable[[datetime], str]
+    "The table of the events that were not yet visible at an instant."
 
     def within(self, kind: CustomerKind, span: Span) -> Weights:
         if not self.lasting:
@@ -37,7 +39,7 @@ class Weighing:
         return self._add_up([*kept, self._of(f"({others})", kind)], kind)
 
     def arrived(self, kind: CustomerKind, span: Span, since: datetime) -> Weights:
-        return self._add_up([self._of(f"({self.visible.events(span, since)})", kind)], kind)
+        return self._add_up([self._of(f"({within_span(self.new_since(since), span)})", kind)], kind)
 
     def seen_then(self, kind: CustomerKind, spans: Sequence[Span], then: datetime) -> Weights:
         before = Visible(self.visible.segments, then)
