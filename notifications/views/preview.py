@@ -149,7 +149,7 @@ def _chosen_kind(data: QueryDict) -> ChannelKind:
 
 def _next_sequence(data: QueryDict) -> int:
     try:
-        known = Subscription.objects.filter(pk=data.get("subscription") or None).values_list("sequence", flat=True)
+        known = Subscription.objects.filter(pk=data.get("subscription", "")).values_list("sequence", flat=True)
         return (known.first() or 0) + 1
     except (ValueError, ValidationError):
         return 1
