@@ -52,6 +52,9 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **options)
         stored = self.instance.config if self.instance.is_readable else {}
         self.initial = {**self.initial, **self.kind.visible(stored)}
+        for name in self.kind.form.secrets:
+            if name in self.fields and stored.get(name):
+                self.fields[name].widget.attrs["placeholder"] = "stored: leave empty to keep it"
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
