@@ -105,7 +105,7 @@ def test_what_people_read_is_shown_as_it_looked(operator, now, kind):
         assert "Ann &lt;b&gt;" in frame.content.decode()
         assert "sandbox" in frame.headers["Content-Security-Policy"]
     else:
-        assert "Ann ‹b›</a>" in shown
+        assert "Ann \u2039b\u203a</a>" in shown
         assert frame.status_code == 404
 
 
