@@ -80,7 +80,8 @@ def _size(cohort: Cohort, steps: Sequence[_Step], starts: Sequence[datetime], no
     times = [step.at for step in steps]
     values = [_members_at(steps, times, end) for _, end in points]
     series = {"label": "Members", "tone": "1", "values": values}
-    return _chart("line", cohort, [at for at, _ in points], step or 86_400, [series])
+    chart = _chart("line", cohort, [at for at, _ in points], step or 86_400, [series])
+    return {**chart, "stepped": step is not None}
 
 
 def _members_at(steps: Sequence[_Step], times: Sequence[datetime], at: datetime) -> int | None:

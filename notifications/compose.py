@@ -201,8 +201,9 @@ def example(
         id=uuid.UUID(int=0), name="Example cohort", kind=CustomerKind.USER, criteria={}, created_at=now
     )
     fields = EXAMPLE_FIELDS[CustomerKind(cohort.kind)] if fields is None else fields
-    choices = {"send_on_addition": send_on_addition, "send_on_removal": send_on_removal}
-    return make_example(cohort, now, fields=fields, **choices, test=True).message
+    return make_example(
+        cohort, now, fields=fields, send_on_addition=send_on_addition, send_on_removal=send_on_removal, test=True
+    ).message
 
 
 def make_example(

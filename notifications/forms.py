@@ -52,6 +52,9 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **options)
         stored = self.instance.config if self.instance.is_readable else {}
         self.initial = {**self.initial, **self.kind.visible(stored)}
+        for name in self.kind.form.secrets:
+            if name in self.fields and stored.get(name):
+                self.fields[name].widget.attrs["placeholder"] = "stored: leave empty to keep it"
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -132,12 +135,13 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, cohort: Cohort, **options: Any) -> None:
         super().__init__(*args, **options)
         self.cohort = cohort
+        shown: dict[str, Any] = self.fields  # type: ignore[assignment]
         if self.instance._state.adding:
             self.initial["fields"] = list(EXAMPLE_FIELDS[CustomerKind(cohort.kind)])
         else:
-            del self.fields["channel_choice"], self.fields["tell_existing"]
-        self.fields["period"].help_text = ""
-        self.fields["period"].widget.choices = _period_choices(self.instance.period)  # type: ignore[attr-defined]
+            del shown["channel_choice"], shown["tell_existing"]
+        shown["period"].help_text = ""
+        shown["period"].widget.choices = _period_choices(self.instance.period)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 
@@ -81,9 +82,11 @@ def batches_of(cohort: Cohort) -> QuerySet[Batch]:
 def sent(batches: Sequence[Batch]) -> list[Sent]:
     """The batches with their deliveries counted; one query."""
     counts = {state: Count("pk", filter=Q(state=state)) for state in Delivery.State.values}
-    rows = Delivery.objects.filter(batch__in=batches).values("batch").annotate(**counts).order_by()
-    counted = {row.pop("batch"): row for row in rows}
-    nothing = dict.fromkeys(Delivery.State.values, 0)
+    rows: Iterable[dict[str, Any]] = (
+        Delivery.objects.filter(batch__in=batches).values("batch").annotate(**counts).order_by()
+    )
+    counted = {row["batch"]: {state: row[state] for state in counts} for row in rows}
+    nothing = dict.fromkeys(counts, 0)
     return [Sent(batch, **counted.get(batch.pk, nothing)) for batch in batches]
 
 

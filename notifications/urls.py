@@ -16,6 +16,7 @@ pages = [
     path("cohorts/<uuid:pk>/subscriptions/preview/", preview.preview, name="notification_preview"),
     path("cohorts/<uuid:pk>/subscriptions/test/", preview.test, name="notification_test"),
     path("mail-preview/<uuid:pk>/", preview.mail, name="mail_preview"),
+    path("mail-preview/deliveries/<uuid:pk>/", deliveries.mail, name="delivery_mail"),
     path("subscriptions/<uuid:pk>/", subscriptions.subscription, name="subscription"),
     path("subscriptions/<uuid:pk>/pause/", subscriptions.pause, {"paused": True}, name="pause_subscription"),
     path("subscriptions/<uuid:pk>/resume/", subscriptions.pause, {"paused": False}, name="resume_subscription"),

@@ -189,11 +189,17 @@ def as_times(wanted: str, given: Values) -> Values:
         "least": {"at_least": low},
         "most": {"at_most": high},
         "exactly": {"at_least": low, "at_most": low},
-        "between": {"at_least": low, "at_most": high},
+        "between": _as_range(given, low),
         "never": {"at_most": 0},
     }.get(wanted, {"at_least": low})
     leaf = {key: value for key, value in given.items() if key not in ("at_least", "at_most", "within")} | bounds
     return leaf | ({"within": given["within"]} if "within" in given else {})
+
+
+def _as_range(given: Values, low: Any) -> Values:
+    if "at_most" not in given:
+        return {"at_least": low, "at_most": low + 1 if isinstance(low, int) else ""}
+    return {"at_least": given.get("at_least", 0), "at_most": given["at_most"]}
 
 
 def as_group(wanted: str, given: Values) -> Values:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 
 from cohorts.listing import describe_all, list_cohorts
@@ -30,7 +31,7 @@ def saved_cohorts(request: HttpRequest, kind: CustomerKind) -> HttpResponse:
         "title": f"Saved cohorts of {NOUNS[kind]}",
         "place": LISTS[kind],
         "kind": kind,
-        "nouns": NOUNS[kind],
+        "lookup": reverse(f"{kind}_lookup"),
         "search": search,
         "sort": sort,
         "page": page,

@@ -61,14 +61,14 @@ class SlackForm(ConfigForm):
         required=False,
         max_length=300,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="https://hooks.slack.com/services/… It is a secret and is not shown again; leave empty to keep it.",
+        help_text="https://hooks.slack.com/services/… It is a secret and is never shown again.",
     )
     token = forms.CharField(
         label="or bot token",
         required=False,
         max_length=300,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="xoxb-… with the scope chat:write. It is not shown again; leave empty to keep it.",
+        help_text="xoxb-… with the scope chat:write. It is never shown again.",
     )
     channel = forms.CharField(
         required=False, max_length=80, help_text="Where the bot posts: a channel's id, or its name with #."

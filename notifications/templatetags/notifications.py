@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from django import template
@@ -68,7 +67,7 @@ def cohort_batches(context: Context, cohort: Cohort) -> dict[str, Any]:
     """What was sent of the cohort, with counts, state and the way to the deliveries."""
     common = _common(context)
     page = page_of(overview.batches_of(cohort), common["request"].GET.get("page"))
-    return {**common, "cohort": cohort, "page": replace(page, rows=overview.sent(page.rows))}
+    return {**common, "cohort": cohort, "page": page, "rows": overview.sent(page.rows)}
 
 
 @register.filter
@@ -120,20 +119,22 @@ def _common(context: Context) -> dict[str, Any]:
 
 
 def _menu(subscription: Subscription) -> list[dict[str, str]]:
-    own = {"args": [subscription.pk]}
+    def address(view: str) -> str:
+        return reverse(view, args=[subscription.pk])
+
     pausing = (
-        {"label": "Resume", "icon": "play_arrow", "post": reverse("resume_subscription", **own)}
+        {"label": "Resume", "icon": "play_arrow", "post": address("resume_subscription")}
         if subscription.paused_at
-        else {"label": "Pause", "icon": "pause", "post": reverse("pause_subscription", **own)}
+        else {"label": "Pause", "icon": "pause", "post": address("pause_subscription")}
     )
     return [
-        {"label": "Edit", "icon": "edit", "get": reverse("subscription", **own)},
+        {"label": "Edit", "icon": "edit", "get": address("subscription")},
         pausing,
         {
             "label": "Delete…",
             "icon": "delete",
             "tone": "bad",
-            "post": reverse("delete_subscription", **own),
+            "post": address("delete_subscription"),
             "confirm": "Stop telling this channel of the cohort? The log of what it was sent is deleted too.",
         },
     ]

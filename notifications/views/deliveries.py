@@ -13,11 +13,15 @@ from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST
 
 from cohorts.models import Cohort
 from cohorts.paging import page_of
+from notifications.channels import CHANNELS
+from notifications.channels.email import Email
 from notifications.delivery import SETTLED, replay
 from notifications.models import Channel, Delivery
 from notifications.views.answers import done
@@ -78,9 +82,19 @@ def delivery(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "delivery": found,
         "attempts": list(found.attempts.order_by("-number")),
         "content": json.loads(found.content),
+        "kind": CHANNELS[found.channel.kind],
+        "frame": reverse("delivery_mail", args=[pk]),
         "is_settled": found.state in SETTLED,
     }
     return render(request, "notifications/delivery.html", context)
+
+
+@permission_required("notifications.view_delivery", raise_exception=True)
+@xframe_options_sameorigin
+def mail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The mail of a delivery alone, for a frame that may run nothing."""
+    found = get_object_or_404(Delivery, pk=pk, channel__kind=Email.kind)
+    return HttpResponse(json.loads(found.content).get("html", ""))
 
 
 @permission_required("notifications.change_delivery", raise_exception=True)

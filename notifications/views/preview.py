@@ -13,6 +13,7 @@ from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
@@ -22,6 +23,7 @@ from ingest.models import CustomerKind
 from notifications import compose
 from notifications.channels import CHANNELS
 from notifications.channels.base import ChannelKind, Outcome
+from notifications.channels.email import Email
 from notifications.delivery import send_test
 from notifications.forms import NEW, channel_form, chosen_channel, lenient_choices
 from notifications.message import Message
@@ -55,10 +57,10 @@ def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "cohort": cohort,
         "kind": kind,
         "example": example,
-        "message": example.message,
+        "at": example.message.created_at,
         "content": _readable(kind.write(example.message)),
         "body": json.loads(example.message.encode()),
-        "mail_query": _mail_query(choices),
+        "frame": f"{reverse('mail_preview', args=[pk])}?{_mail_query(choices)}",
     }
     return render(request, "notifications/preview.html", context)
 
@@ -71,7 +73,7 @@ def mail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     cohort = get_object_or_404(Cohort, pk=pk)
     choices = lenient_choices(request.GET, CustomerKind(cohort.kind))
     message = compose.make_example(cohort, timezone.now(), **choices, sequence=1).message
-    return HttpResponse(_readable(CHANNELS["email"].write(message))["html"])
+    return HttpResponse(_readable(CHANNELS[Email.kind].write(message))["html"])
 
 
 @permission_required("cohorts.view_cohort", raise_exception=True)
@@ -149,7 +151,7 @@ def _chosen_kind(data: QueryDict) -> ChannelKind:
 
 def _next_sequence(data: QueryDict) -> int:
     try:
-        known = Subscription.objects.filter(pk=data.get("subscription") or None).values_list("sequence", flat=True)
+        known = Subscription.objects.filter(pk=data.get("subscription", "")).values_list("sequence", flat=True)
         return (known.first() or 0) + 1
     except (ValueError, ValidationError):
         return 1

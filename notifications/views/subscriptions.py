@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -119,11 +121,11 @@ def _make(
         return None
 
 
-def save_channel(form: ChannelForm, request: HttpRequest, now: Any) -> Channel:
+def save_channel(form: ChannelForm, request: HttpRequest, now: datetime) -> Channel:
     """Save a new channel; the form is valid."""
     channel: Channel = form.instance
     channel.kind, channel.config = form.kind.kind, form.config()
-    channel.created_at, channel.created_by = now, request.user
+    channel.created_at, channel.created_by = now, cast(User, request.user)
     channel.save()
     return channel
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
+from django.utils.html import escape
 
 from cohorts.builder import builder_from
 
@@ -14,7 +15,7 @@ PAGE = """
 {% block content %}
   <div class="stack">
     {% include "cohorts/builder/builder.html" with builder=builder only %}
-    <pre id="follows" hx-get="/builder-follows/" hx-include="#definition" hx-trigger="definition-changed from:body"></pre>
+    <p class="value" id="follows" hx-get="/builder-follows/" hx-include="#definition" hx-trigger="definition-changed from:body"></p>
   </div>
 {% endblock %}
 """
@@ -29,4 +30,4 @@ def builder_page(request: HttpRequest, kind: str) -> HttpResponse:
 def builder_follows(request: HttpRequest) -> HttpResponse:
     """What a region of a page is told of the definition."""
     told = (request.GET.get(name, "-") for name in ("criteria", "time_zone", "week_starts_on"))
-    return HttpResponse("\n".join(told), content_type="text/plain")
+    return HttpResponse(escape("\n".join(told)))

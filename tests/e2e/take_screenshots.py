@@ -89,6 +89,17 @@ SHOTS = (
         "cohort-details", "/users/cohorts/", ("tbody tr .actions button", "text=Edit name and period… >> visible=true")
     ),
     Shot("cohort-delete", "/users/cohorts/", ("tbody tr .actions button", "text=Delete… >> visible=true")),
+    Shot("subscribe", "/users/cohorts/", (".told-add", ".choice:has-text('Webhook') >> nth=-1")),
+    Shot("subscribe-slack", "/users/cohorts/", (".told-add", ".choice:has-text('Slack') >> nth=-1")),
+    Shot("subscribe-email", "/users/cohorts/", (".told-add", ".choice:has-text('Email') >> nth=-1")),
+    Shot("subscription", "/users/cohorts/", ("button.told-channel",)),
+    Shot("channels", "/channels/"),
+    Shot("channels-menu", "/channels/", ("tbody tr .actions button",)),
+    Shot("channel-kinds", "/channels/", ("text=Add channel",)),
+    Shot("channel-new", "/channels/", ("text=Add channel", ".kind:has-text('Slack')")),
+    Shot("channel-test", "/channels/", ("tbody tr .actions button", "text=Send a test >> visible=true")),
+    Shot("deliveries", "/deliveries/"),
+    Shot("delivery", "/deliveries/", ("tbody a.table-main",)),
     Shot("cohort-recipe", "/users/cohorts/", ("tbody tr .actions button", "text=Read members by API >> visible=true")),
 )
 

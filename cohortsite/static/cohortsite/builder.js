@@ -7,26 +7,33 @@
 
   // --- What posts: choices and buttons show the form anew, typing only what follows from it -----
 
-  let typed = null; // what was typed since the last request, which the next answer must not undo
+  const changed = new Map(); // id -> value of what was changed since the last request: its answer must not undo that
 
   document.addEventListener("change", (event) => {
-    if (inBuilder(event.target) && event.target.matches("select, [data-reshapes]")) htmx.trigger(byId("builder"), "reshape");
+    if (!inBuilder(event.target) || !event.target.matches("select, [data-reshapes]")) return;
+    changed.set(event.target.id, event.target.value);
+    htmx.trigger(byId("builder"), "reshape");
   });
   document.addEventListener("input", (event) => {
     if (!inBuilder(event.target) || !event.target.matches("input, textarea")) return;
-    typed = { id: event.target.id, value: event.target.value };
+    changed.set(event.target.id, event.target.value);
     if (!event.target.matches("[data-reshapes]")) htmx.trigger(byId("builder"), "typed");
   });
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target.matches("#builder, #builder-typed")) typed = null;
+    if (event.target.matches("#builder, #builder-typed")) changed.clear();
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.target.id !== "builder-rows" || !typed) return;
-    const input = byId(typed.id);
-    if (!input || input.value === typed.value) return;
-    input.value = typed.value;
-    if (!input.matches("[data-reshapes]")) htmx.trigger(byId("builder"), "typed");
+    if (event.target.id === "builder-rows" && changed.size) [...changed].forEach(restore);
   });
+
+  // A request for what was chosen waits in line by itself; what was typed has to be sent again.
+  function restore([id, value]) {
+    const input = byId(id);
+    if (!input || input.value === value) return;
+    if (input.matches("select") && ![...input.options].some((option) => option.value === value)) return;
+    input.value = value;
+    if (!input.matches("select, [data-reshapes]")) htmx.trigger(byId("builder"), "typed");
+  }
 
   // --- What an answer tells ---------------------------------------------------------------------
 
@@ -119,10 +126,13 @@
   function pick(option) {
     const input = picking;
     input.value = option.dataset.value;
-    typed = null;
+    changed.set(input.id, input.value);
     const type = input.closest(".control-typed")?.querySelector(".control-type");
     const retyped = type && option.dataset.type && type.value !== option.dataset.type;
-    if (retyped) type.value = option.dataset.type;
+    if (retyped) {
+      type.value = option.dataset.type;
+      changed.set(type.id, type.value);
+    }
     hide();
     if (retyped || input.matches("[data-reshapes]")) htmx.trigger(byId("builder"), "reshape");
     else htmx.trigger(byId("builder"), "typed");

@@ -90,13 +90,24 @@ def test_another_window_starts_from_something_that_can_be_read(wanted, after):
     [
         ("most", {"at_most": 3}),
         ("exactly", {"at_least": 3, "at_most": 3}),
-        ("between", {"at_least": 3, "at_most": 3}),
+        ("between", {"at_least": 3, "at_most": 4}),
         ("never", {"at_most": 0}),
     ],
 )
 def test_other_bounds_start_from_the_number_there(wanted, bounds):
     changed = change(of(performed(at_least=3)), **{"match:times": wanted}).match
     assert changed == {"performed": {"type": "api_call"}, **bounds, "within": {"last": "7d"}}
+
+
+def test_a_range_that_became_one_number_stays_as_it_was_written():
+    between = of(performed(at_least=2, at_most=5))
+    assert change(between, **{"match.at_most:number": "2"}).match["at_most"] == 2
+
+
+def test_at_most_becomes_a_range_from_none():
+    most = of({"performed": {}, "at_most": 5, "within": {"ever": True}})
+    changed = change(most, **{"match:times": "between"}).match
+    assert (changed["at_least"], changed["at_most"]) == (0, 5)
 
 
 def test_from_never_back_to_at_least_asks_for_one():

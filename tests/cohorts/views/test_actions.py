@@ -1,5 +1,7 @@
 """What can be done with a cohort from its menu."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -79,8 +81,6 @@ def test_wrong_details_are_shown_again(client_as, cohort):
 
 
 def test_a_period_that_the_api_has_set_stays(client_as):
-    from datetime import timedelta
-
     cohort = make_cohort(period=timedelta(minutes=7))
     client = client_as("Analyst")
     assert "every 7m" in client.get(f"/cohorts/{cohort.pk}/details/").content.decode()
@@ -107,17 +107,28 @@ def test_deleting_names_what_goes_with_it(client_as, cohort):
     make_membership(cohort, make_customer(), make_customer())
     make_evaluation(cohort)
     make_subscription(cohort=cohort, channel=make_channel(name="Growth team"))
-    make_cohort(name="Built on it", criteria={"version": 1, "match": {"cohort": str(cohort.pk)}})
+    make_cohort(name="Other")
     client = client_as("Analyst")
 
     dialog = client.get(f"/cohorts/{cohort.pk}/delete/").content.decode()
-    for words in ("Delete On pro?", "2 members", "1 evaluations", "Growth team", "Built on it"):
+    for words in ("Delete On pro?", "2 members", "1 evaluations", "Growth team"):
         assert words in dialog
     answer = post(client, cohort, "delete")
 
     assert answer.headers["HX-Redirect"] == "/users/cohorts/"
-    assert [each.name for each in Cohort.objects.all()] == ["Built on it"]
+    assert [each.name for each in Cohort.objects.all()] == ["Other"]
     assert not Subscription.objects.exists()
+
+
+def test_a_cohort_that_others_are_defined_by_is_not_deleted(client_as, cohort):
+    make_cohort(name="Built on it", criteria={"version": 1, "match": {"cohort": str(cohort.pk)}})
+    client = client_as("Analyst")
+
+    dialog = client.get(f"/cohorts/{cohort.pk}/delete/").content.decode()
+    assert "Built on it" in dialog
+    assert "Delete the cohort" not in dialog
+    assert post(client, cohort, "delete").status_code == 422
+    assert Cohort.objects.filter(pk=cohort.pk).exists()
 
 
 def test_the_recipe_can_be_copied(client_as, cohort, settings):

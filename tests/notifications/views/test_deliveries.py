@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from notifications.channels import CHANNELS
 from notifications.delivery import deliver
 from notifications.models import Delivery
 from tests.factories import (
@@ -19,7 +20,7 @@ from tests.factories import (
     make_delivery,
     make_subscription,
 )
-from tests.notifications.messages import HOSTILE
+from tests.notifications.messages import HOSTILE, entry, message
 from tests.notifications.views.test_subscribe import client_of
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +90,23 @@ def test_its_page_shows_every_attempt_and_the_content(operator):
         assert words in shown
     assert "&quot;added&quot;" in shown
     assert str(delivery.pk) in shown
+
+
+@pytest.mark.parametrize("kind", ["slack", "email"])
+def test_what_people_read_is_shown_as_it_looked(operator, now, kind):
+    channel = make_channel(kind)
+    content = CHANNELS[kind].write(message(entry("Ann <b>"), cohort="Big spenders"))
+    delivery = make_one(channel=channel, content=content)
+    shown = operator.get(reverse("delivery", args=[delivery.pk])).content.decode()
+    assert "Big spenders: 1 joined" in shown
+    frame = operator.get(reverse("delivery_mail", args=[delivery.pk]))
+    if kind == "email":
+        assert reverse("delivery_mail", args=[delivery.pk]) in shown
+        assert "Ann &lt;b&gt;" in frame.content.decode()
+        assert "sandbox" in frame.headers["Content-Security-Policy"]
+    else:
+        assert "Ann \u2039b\u203a</a>" in shown
+        assert frame.status_code == 404
 
 
 def test_one_that_is_waiting_says_until_when_and_is_not_replayed(operator):
