@@ -36,7 +36,7 @@ def refresh_cohorts(cohorts: Sequence[Cohort], now: datetime) -> list[Evaluation
     if not cohorts:
         return []
     try:
-        with open_columns().snapshot(now, keep=True) as snapshot:
+        with open_columns().snapshot(now) as snapshot:
             return _present(refresh_cohort(cohort, snapshot) for cohort in cohorts)
     except ColumnsDamaged as error:
         return _present(_record_failure(cohort, now, error, timedelta()) for cohort in cohorts)
