@@ -79,6 +79,7 @@ SIZES = {
     for size in (
         Size("T", users=5_000, companies=500, days=60, rate=1_667),
         Size("S", users=100_000, companies=10_000, days=60, rate=33_333),
+        Size("P", users=200_000, companies=10_000, days=60, rate=33_333),
         Size("M", users=1_000_000, companies=50_000, days=60, rate=333_333),
         Size("S10", users=100_000, companies=10_000, days=600, rate=33_333),
     )

@@ -151,7 +151,26 @@ def measure_growth(size: str, passes: int) -> Results:
     }
 
 
-MEASURES = {"import": measure_import, "cycle": measure_cycle, "growth": measure_growth}
+def measure_pages(size: str, passes: int) -> Results:
+    """The look-up for each of the eleven definitions, and every page, at the end of a history and some quarters."""
+    data = ensure(SIZES[size], END)
+    times = passes * 3
+    with ExitStack() as stack:
+        scratch = stack.enter_context(temporary())
+        prepared(stack, data, scratch / "product")
+        first_evaluation()
+        say("pages: loaded and evaluated")
+        site = stack.enter_context(Remote("benchmarks.product:make_site", data, END, 3))
+        return {
+            "requests": times,
+            "about": site.call("about"),
+            "look_ups": site.call("look_ups", times),
+            "pages": site.call("pages", times),
+            "peak_mb": round(site.peak_memory()),
+        }
+
+
+MEASURES = {"import": measure_import, "cycle": measure_cycle, "growth": measure_growth, "pages": measure_pages}
 
 
 def prepared(stack: ExitStack, data: Path, home: Path) -> tuple[Remote, dict[str, float]]:

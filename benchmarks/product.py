@@ -1,6 +1,7 @@
-"""The product in processes of its own: `make_store` (takes things in) and `make_cycle` (runs the pipeline).
+"""The product in processes of its own: `make_store` (takes things in), `make_cycle` (runs the pipeline), `make_site`
+(answers requests).
 
-Django has to be set up before anything of the product is imported, so these two import the modules they make
+Django has to be set up before anything of the product is imported, so these import the modules they make
 something of, and nothing else imports those.
 """
 
@@ -47,6 +48,11 @@ def make_cycle() -> Any:
     return _made("benchmarks.cycle", "Cycle")
 
 
-def _made(module: str, name: str) -> Any:
+def make_site(*args: Any) -> Any:
+    """A `benchmarks.pages.Site` in a process where Django is set up."""
+    return _made("benchmarks.pages", "Site", *args)
+
+
+def _made(module: str, name: str, *args: Any) -> Any:
     django.setup()
-    return getattr(importlib.import_module(module), name)()
+    return getattr(importlib.import_module(module), name)(*args)

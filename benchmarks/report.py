@@ -69,8 +69,9 @@ def write_table() -> str:
 NOTES = """
 Written by `make bench`; the numbers stand in the JSON files beside this one. Sizes: S is 100,000 users, 10,000
 companies, 2 million events over 60 days; M is 1 million users, 50,000 companies, 20 million events over 60 days; S10
-is S with 600 days at the same rate. Every pass brings 15 minutes of new events (at 2.6 times the average rate, as in
-busy hours), new users and changed profiles. All engines may use 2 threads. All values are median (least to most).
+is S with 600 days at the same rate; P is S with 200,000 users. Every pass brings 15 minutes of new events (at 2.6
+times the average rate, as in busy hours), new users and changed profiles. All engines may use 2 threads. All values
+are median (least to most).
 
 - A cycle is `run_cycle`: sealing, evaluation, diff, explanations, changes of the eleven cohorts in `cohorts.py`. Their
   first evaluation is not timed. Recording the new events is not timed.
@@ -143,7 +144,25 @@ def _growth(results: Results) -> list[str]:
     ]
 
 
-TABLES = {"import": _import, "cycle": _cycle, "growth": _growth}
+def _pages(results: Results) -> list[str]:
+    about = ", ".join(f"{count:,} {what}" for what, count in results["about"].items())
+    return [
+        f"{about}; {results['requests']} requests each after one that is not timed; one process, which held "
+        f"{results['peak_mb']:,} MB at most. Asked: a look-up within 1,000 ms, every page within 300 at the 95th "
+        "percentile.",
+        "",
+        *_head("look-up: number and first page", "median, ms", "p95, ms"),
+        *(f"| {name} | {ms['median']:,} | **{ms['p95']:,}** |" for name, ms in results["look_ups"].items()),
+        "",
+        *_head("page", "median, ms", "p95, ms", "queries", "kB"),
+        *(
+            f"| {name} | {ms['median']:,} | **{ms['p95']:,}** | {ms['queries']} | {ms['bytes'] / 1000:,.0f} |"
+            for name, ms in sorted(results["pages"].items(), key=lambda page: -page[1]["p95"])
+        ),
+    ]
+
+
+TABLES = {"import": _import, "cycle": _cycle, "growth": _growth, "pages": _pages}
 
 
 def _head(*names: str) -> list[str]:

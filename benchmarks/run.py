@@ -1,8 +1,9 @@
-"""`make bench`: measure import, cycles, growth, and write the results.
+"""`make bench`: measure import, cycles, growth, pages, and write the results.
 
 python -m benchmarks.run                               everything, at S and M
 python -m benchmarks.run --size S                      everything at S: a few minutes
 python -m benchmarks.run --only cycle --size M --passes 9
+python -m benchmarks.run --only pages --passes 7       every page 21 times
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from benchmarks.measures import MEASURES, say
 from benchmarks.report import save, setting, write_table
 
-SIZES_OF = {"import": ["S"], "cycle": ["S", "M"], "growth": ["S"]}
+SIZES_OF = {"import": ["S"], "cycle": ["S", "M"], "growth": ["S"], "pages": ["P"]}
 """A growth run compares the size with ten times its days."""
 
 
@@ -36,7 +37,7 @@ def parse_arguments() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(MEASURES), help="one measure alone")
-    parser.add_argument("--size", choices=["T", "S", "M"], help="one size alone (T is for trying out)")
+    parser.add_argument("--size", choices=["T", "S", "P", "M"], help="one size alone (T is for trying out)")
     parser.add_argument("--passes", type=int, default=7, help="passes of which the median is taken (at most 16)")
     return parser.parse_args()
 

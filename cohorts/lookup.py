@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
-from pyroaring import BitMap
 
 from cohorts.criteria import Clock, Criteria
 from cohorts.customer_rows import COMPANY
@@ -57,36 +56,48 @@ def look_up(
     with open_columns().snapshot(clock.at) as snapshot:
         universe = snapshot.universe(kind)
         members = universe if criteria is None else evaluate(criteria, snapshot, clock).members
-        chosen = _sorted(snapshot, kind, _facts(snapshot, kind, members, universe), order)
-        return Found(len(members), len(universe), snapshot.rows(chosen.limit(most, offset=start)))
+        everybody = snapshot.activity(kind).select("customer")
+        table = everybody if len(members) == len(universe) else snapshot.among(members)
+        keyed, keys = _keyed(snapshot, kind, table, order.field)
+        # Cut before anything else is looked up: then the engine sorts nothing but keys and ids.
+        cut = _sorted(keyed, keys, order).limit(most, offset=start)
+        facts = _sorted(_facts(snapshot, kind, cut), keys, order)
+        return Found(
+            len(members), len(universe), snapshot.rows(facts.select("customer", *CUSTOMER_ACTIVITY, "company"))
+        )
 
 
-def _facts(snapshot: Snapshot, kind: CustomerKind, members: BitMap, universe: BitMap) -> ir.Table:
-    """`customer`, the times of its activity, and for a user its `company`."""
-    facts = snapshot.activity(kind)
-    if len(members) < len(universe):
-        facts = facts.semi_join(snapshot.among(members), "customer")
-    if kind == CustomerKind.COMPANY:
-        return facts.mutate(company=ibis.null("int32"))
-    belongs = snapshot.companies()
-    return facts.left_join(belongs, facts.customer == belongs.user).drop("user")
-
-
-def _sorted(snapshot: Snapshot, kind: CustomerKind, facts: ir.Table, order: Order) -> ir.Table:
-    table, keys = _keyed(snapshot, kind, facts, order.field)
+def _sorted(table: ir.Table, keys: list[str], order: Order) -> ir.Table:
     by = [(table[key].desc if order.descending else table[key].asc)(nulls_first=False) for key in keys]
-    return table.order_by([*by, table.customer]).select("customer", *CUSTOMER_ACTIVITY, "company")
+    return table.order_by([*by, table.customer])
 
 
-def _keyed(snapshot: Snapshot, kind: CustomerKind, facts: ir.Table, name: str) -> tuple[ir.Table, list[str]]:
-    """The facts, with the columns that hold the field's values for sorting."""
+def _keyed(snapshot: Snapshot, kind: CustomerKind, table: ir.Table, name: str) -> tuple[ir.Table, list[str]]:
+    """The customers of the table with the field's values to sort by, and the names of those columns."""
     if name in CUSTOMER_ACTIVITY:
-        return facts, [name]
+        activity = snapshot.activity(kind)
+        return _with(table, activity.select(owner="customer", key0=name)), ["key0"]
     if name == COMPANY and kind == CustomerKind.USER:
-        companies = snapshot.profiles(CustomerKind.COMPANY).select(owner="customer", key0="external_id")
-        return facts.left_join(companies, facts.company == companies.owner), ["key0"]
+        belongs, companies = snapshot.companies(), snapshot.profiles(CustomerKind.COMPANY)
+        named = belongs.join(companies, belongs.company == companies.customer)
+        return _with(table, named.select(owner="user", key0="external_id")), ["key0"]
     profiles, field = snapshot.profiles(kind), customer_field(kind, name)
-    values = [snapshot.value(profiles, field, type_) for type_ in SORTED_AS]
+    types = SORTED_AS if field.type == FieldType.ANY else (FieldType.TEXT,)
+    values = [snapshot.value(profiles, field, type_) for type_ in types]
     keys = {f"key{place}": value.lower() if value.type().is_string() else value for place, value in enumerate(values)}
-    profiles = profiles.select(owner=profiles.customer, **keys)
-    return facts.left_join(profiles, facts.customer == profiles.owner), list(keys)
+    return _with(table, profiles.select(owner="customer", **keys)), list(keys)
+
+
+def _with(table: ir.Table, owners: ir.Table) -> ir.Table:
+    """The customers of the table, with what stands beside their ids in `owner`."""
+    return table.left_join(owners, table.customer == owners.owner).drop("owner")
+
+
+def _facts(snapshot: Snapshot, kind: CustomerKind, table: ir.Table) -> ir.Table:
+    """The table with the times of the customers' activity and, for users, the company they belong to."""
+    activity = snapshot.activity(kind)
+    table = _with(table, activity.select(*CUSTOMER_ACTIVITY, owner="customer"))
+    if kind == CustomerKind.COMPANY:
+        return table.mutate(company=ibis.null("int32"))
+    belongs = snapshot.companies()
+    return _with(table, belongs.select("company", owner="user"))
