@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 
+from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -25,8 +26,10 @@ View = Callable[[HttpRequest, CustomerKind], HttpResponse]
 
 
 def _of_kind(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
-    """The view for the kind of customer that stands in the address."""
+    """The view for the kind of customer that stands in the address, for those who may see customers: it offers
+    values of theirs."""
 
+    @permission_required("ingest.view_customer", raise_exception=True)
     @wraps(view)
     def checked(request: HttpRequest, kind: str) -> HttpResponse:
         if kind not in CustomerKind.values:

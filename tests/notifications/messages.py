@@ -28,6 +28,8 @@ HOSTILE = [
     "{{ settings.SECRET_KEY }} {% debug %}",
     "   ",
 ]
+STORABLE = [text.replace("\0", "") for text in HOSTILE]
+"""Without NUL, which PostgreSQL does not store."""
 
 
 def entry(

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from notifications.models import Channel
 from tests.factories import make_channel, make_cohort, make_subscription
-from tests.notifications.messages import HOSTILE
+from tests.notifications.messages import STORABLE
 from tests.notifications.views.test_subscribe import client_of
 from tests.receivers import Answer
 
@@ -150,7 +150,7 @@ def test_the_list_renews_itself_without_its_page(operator):
 
 
 def test_hostile_names_are_shown_and_do_nothing(operator):
-    for name in HOSTILE:
+    for name in STORABLE:
         channel = make_channel(name=name[:200] or "-")
         make_subscription(channel=channel, cohort=make_cohort(name=name[:200] or "-"))
     shown = page(operator)

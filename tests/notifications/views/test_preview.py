@@ -14,7 +14,7 @@ from django.urls import reverse
 from notifications.models import Channel
 from tests.factories import make_channel, make_cohort, make_customer, make_person, make_subscription
 from tests.notifications.history import move, start
-from tests.notifications.messages import HOSTILE
+from tests.notifications.messages import STORABLE
 from tests.notifications.views.test_subscribe import client_of
 from tests.receivers import Answer
 
@@ -99,11 +99,11 @@ def test_a_mail_is_shown_in_a_frame_that_may_run_nothing(client, cohort):
 
 @pytest.mark.parametrize("kind", ["webhook", "slack", "email"])
 def test_hostile_customers_are_shown_and_do_nothing(client, now, kind):
-    cohort = make_cohort(name=HOSTILE[3])
-    people = [make_customer(f"user-{n}", metadata={"name": name}) for n, name in enumerate(HOSTILE)]
+    cohort = make_cohort(name=STORABLE[3])
+    people = [make_customer(f"user-{n}", metadata={"name": name}) for n, name in enumerate(STORABLE)]
     start(cohort, now)
     for person in people:
-        cohort = make_cohort(name=f"{HOSTILE[3]} {person.pk} \u202egnp.exe {{{{7*7}}}}")
+        cohort = make_cohort(name=f"{STORABLE[3]} {person.pk} \u202egnp.exe {{{{7*7}}}}")
         start(cohort, now, [person])
         page = shown(client, cohort, channel_choice=f"new:{kind}", fields=["name"])
         assert "<script>alert" not in page
