@@ -158,7 +158,7 @@ class Snapshot(Protocol):
         customers; most frequent first. Fields with a column of their own are not among them."""
 
     def values_seen(self, kind: CustomerKind | None, field: Field, containing: str = "") -> Sequence[ValueSeen]:
-        """Values of the field in the newest events, or of the customers of a kind, most frequent first: at most a
+        """Values of the field in the newest events, or of some customers of a kind, most frequent first: at most a
         hundred, that contain the text. Of a field of times there are none to count."""
 
     def keep(self, table: ir.Table) -> ir.Table:

@@ -16,6 +16,8 @@ from ingest.models import Segment
 
 RECENT = 100_000
 """Events whose values are counted, the newest."""
+SURVEYED = 200_000
+"""Customers whose values are counted."""
 SKIMMED = 20_000
 """Events or customers whose fields are looked at."""
 MOST_FIELDS = 500

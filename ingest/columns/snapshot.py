@@ -184,14 +184,30 @@ class DuckDBSnapshot:
     # --- What pickers offer
 
     def fields_seen(self, kind: CustomerKind | None) -> list[FieldSeen]:
-        table = self._recent(seen.SKIMMED) if kind is None else self.profiles(kind).limit(seen.SKIMMED)
+        table = self._recent(seen.SKIMMED) if kind is None else self._some(kind, seen.SKIMMED)
         return seen.fields_of(self, table)
 
     def values_seen(self, kind: CustomerKind | None, field: Field, containing: str = "") -> list[ValueSeen]:
         if field.type == FieldType.TIME:
             return []
-        table = self._recent(seen.RECENT) if kind is None else self.profiles(kind)
+        if kind is None:
+            table = self._recent(seen.RECENT)
+        else:
+            table = self._named(kind) if field.column == "external_id" else self._some(kind, seen.SURVEYED)
         return seen.values_of(self, table, field, containing)
+
+    def _some(self, kind: CustomerKind, rows: int) -> ir.Table:
+        """So many profiles of the kind, without the work of finding who else exists."""
+        query = f"""SELECT customer, external_id, received_at AS held_from, {MAP_COLUMNS} FROM {self._held()}
+            WHERE kind = '{kind}' AND customer NOT IN (SELECT customer FROM {self._hidden_table()}) LIMIT {rows}"""
+        return self._table(self._make("VIEW", ("some", kind, rows), lambda: query), PROFILE_ROWS)
+
+    def _named(self, kind: CustomerKind) -> ir.Table:
+        """The ids of the customers of the kind, whether or not they have a profile."""
+        none = ", ".join(f"NULL AS {name}" for name in ("held_from", *MAP_COLUMNS.split(", ")))
+        query = f"""SELECT DISTINCT id AS customer, external_id, {none} FROM ({self._visible.customers()})
+            WHERE kind = '{kind}' AND id NOT IN (SELECT customer FROM {self._hidden_table()}) LIMIT {seen.SURVEYED}"""
+        return self._table(self._make("VIEW", ("named", kind), lambda: query), PROFILE_ROWS)
 
     def _recent(self, rows: int) -> ir.Table:
         """The newest events of customers who were not erased."""

@@ -15,7 +15,8 @@ PAGE = """
 {% block content %}
   <div class="stack">
     {% include "cohorts/builder/builder.html" with builder=builder only %}
-    <p class="value" id="follows" hx-get="/builder-follows/" hx-include="#definition" hx-trigger="definition-changed from:body"></p>
+    <p class="value" id="follows" hx-get="/builder-follows/" hx-include="#definition"
+      hx-trigger="definition-changed from:body"></p>
   </div>
 {% endblock %}
 """
