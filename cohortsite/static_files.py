@@ -44,7 +44,7 @@ class HashedNames(StaticFilesStorage):
             yield name, hashed, True
 
 
-class HashedFiles(WhiteNoiseMiddleware):
+class HashedFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
     """Serves every file under its own name and under the hashed one, which never changes its content."""
 
     def add_file_to_dictionary(self, url: str, path: str, stat_cache: Any = None) -> None:
