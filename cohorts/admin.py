@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import F, QuerySet
@@ -18,6 +20,7 @@ from cohorts.enums import ChangeKind
 from cohorts.forms import CohortForm
 from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipChange
 from cohorts.periods import format_period
+from cohorts.references import cohorts_that_use
 from cohorts.refresh import evaluate_now
 from ingest.admin import KIND_COLORS
 from ingest.admin_parts import (
@@ -66,6 +69,14 @@ class CohortAdmin(PausableAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Cohort | None = None) -> list[str]:
         return [*self.readonly_fields, "kind"] if obj else self.readonly_fields
+
+    def get_deleted_objects(
+        self, objs: QuerySet[Cohort] | Sequence[Cohort], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """A cohort that others use is protected, unless they are deleted with it."""
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        users = {user for cohort in objs for user in cohorts_that_use(cohort)} - set(objs)
+        return deleted, counts, missing, [*protected, *(f"Cohort: {user}, which is defined by it" for user in users)]
 
     def save_model(self, request: HttpRequest, obj: Cohort, form: CohortForm, change: bool) -> None:
         if not change:

@@ -25,6 +25,7 @@ from cohorts.models import Cohort
 from cohorts.pages import NewestAsOf, NewestFirst, NewestId, read_limit
 from cohorts.permissions import HasModelPermission
 from cohorts.preview import preview
+from cohorts.references import CohortInUse, delete_unused
 from cohorts.refresh import evaluate_now
 from cohorts.serializers import (
     ChangesPageSerializer,
@@ -99,6 +100,13 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
         except IntegrityError:
             raise _key_taken(values["key"]) from None
         serializer.instance = cohort
+
+    def perform_destroy(self, instance: Cohort) -> None:
+        try:
+            delete_unused(instance)
+        except CohortInUse as error:
+            using = [{"id": str(cohort.pk), "name": cohort.name} for cohort in error.users]
+            raise Problem(409, "cohort_in_use", str(error), extra={"used_by": using}) from None
 
     @extend_schema(parameters=[LIMIT, PAGE], responses=MembersPageSerializer)
     @action(detail=True, filterset_class=None, pagination_class=None)

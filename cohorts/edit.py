@@ -13,6 +13,7 @@ from django.db import transaction
 
 from cohorts.criteria import parse
 from cohorts.models import Cohort
+from cohorts.references import check_no_cycle
 from ingest.models import CustomerKind
 
 DEFINITION = ("criteria", "time_zone", "week_starts_on")
@@ -49,6 +50,7 @@ def edit_definition(
     changed = {name: value for name, value in values.items() if getattr(stored, name) != value}
     if "criteria" in changed:
         parse(changed["criteria"], CustomerKind(stored.kind))
+        check_no_cycle(changed["criteria"], stored)
     if changed:
         changed |= {"definition_version": stored.definition_version + 1, "rebaseline": not tell}
         Cohort.objects.filter(pk=cohort.pk).update(**changed)

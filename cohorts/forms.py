@@ -19,6 +19,7 @@ from unfold.widgets import (
 from cohorts.criteria import CriteriaError, parse
 from cohorts.models import LONGEST_PERIOD, SHORTEST_PERIOD, Cohort
 from cohorts.periods import EXPECTED, format_period, parse_period
+from cohorts.references import check_no_cycle
 from cohorts.time_zones import time_zones
 from ingest.decode import Rejected, decode_item
 from ingest.models import CustomerKind
@@ -118,6 +119,7 @@ class CohortForm(forms.ModelForm):  # type: ignore[type-arg]
         if "criteria" in cleaned and kind:
             try:
                 parse(cleaned["criteria"], CustomerKind(kind))
+                check_no_cycle(cleaned["criteria"], self.instance)
             except CriteriaError as error:
                 self.add_error("criteria", str(error))
         return cleaned

@@ -15,6 +15,7 @@ from cohorts.diff import diff
 from cohorts.evaluation import Evaluated, Explanation, clock_at, evaluate, explain, explain_edit
 from cohorts.membership import Current, Superseded
 from cohorts.models import Cohort, Evaluation
+from cohorts.references import in_order
 from ingest.columns import open_columns
 from ingest.columns.interface import ColumnsDamaged, Snapshot
 from ingest.models import Customer, CustomerKind
@@ -31,13 +32,15 @@ def due_cohorts(now: datetime) -> list[Cohort]:
 def refresh_cohorts(cohorts: Sequence[Cohort], now: datetime) -> list[Evaluation]:
     """Evaluate the cohorts as of `now` over one snapshot; returns one evaluation for each that was not skipped.
 
+    A cohort that others are defined by comes before them.
+
     When the columns cannot be trusted no membership changes and every cohort shows why.
     """
     if not cohorts:
         return []
     try:
-        with open_columns().snapshot(now) as snapshot:
-            return _present(refresh_cohort(cohort, snapshot) for cohort in cohorts)
+        with open_columns().snapshot(now, keep=True) as snapshot:
+            return _present(refresh_cohort(cohort, snapshot) for cohort in in_order(cohorts))
     except ColumnsDamaged as error:
         return _present(_record_failure(cohort, now, error, timedelta()) for cohort in cohorts)
 

@@ -14,6 +14,7 @@ from cohorts.edit import describe
 from cohorts.enums import ChangeKind, Reason
 from cohorts.models import DEFAULT_PERIOD, LONGEST_PERIOD, SHORTEST_PERIOD, Cohort, Evaluation, MembershipChange
 from cohorts.periods import format_period, parse_period
+from cohorts.references import check_no_cycle
 from cohorts.time_zones import check_time_zone
 from ingest.models import Customer, CustomerKind
 
@@ -63,10 +64,13 @@ class CriteriaField(serializers.JSONField):
     """A criteria document; it can be validated only beside the kind of cohort."""
 
 
-def parse_criteria(document: Any, kind: str) -> Criteria:
-    """The criteria, or a ValidationError that names the path of the fault."""
+def parse_criteria(document: Any, kind: str, cohort: Cohort | None = None) -> Criteria:
+    """The criteria, of a stored cohort or of none, or a ValidationError that names the path of the fault."""
     try:
-        return parse(document, CustomerKind(kind))
+        criteria = parse(document, CustomerKind(kind))
+        if cohort is not None:
+            check_no_cycle(document, cohort)
+        return criteria
     except CriteriaError as error:
         path = ".".join(filter(None, ["criteria", error.path]))
         raise serializers.ValidationError({path: error.message}) from None
@@ -147,7 +151,7 @@ class CohortSerializer(StrictSerializer, serializers.ModelSerializer[Cohort]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "criteria" in attrs:
             kind = attrs["kind"] if self.instance is None else self.instance.kind
-            parse_criteria(attrs["criteria"], kind)
+            parse_criteria(attrs["criteria"], kind, self.instance)
         return attrs
 
 

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from cohorts.models import Cohort, Evaluation
+from cohorts.references import with_due
 from cohorts.refresh import due_cohorts, refresh_cohorts
 from ingest.columns import open_columns
 from ingest.columns.interface import Sealed
@@ -86,7 +87,8 @@ def run_unit(unit: Unit, now: datetime) -> None:
         case UnitKind.SEAL:
             open_columns().seal(now)
         case UnitKind.COHORT:
-            refresh_cohorts([cohort for cohort in Cohort.objects.filter(pk=unit.pk) if cohort.is_due(now)], now)
+            due = [cohort for cohort in Cohort.objects.filter(pk=unit.pk) if cohort.is_due(now)]
+            refresh_cohorts(with_due(due, now), now)
         case UnitKind.SUBSCRIPTION:
             for subscription in Subscription.objects.filter(pk=unit.pk):
                 settle(subscription, now)

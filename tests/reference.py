@@ -172,6 +172,11 @@ def users(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
     return bool(matching) == (node["are"] == "any")
 
 
+def cohort(node: dict[str, Any], kind: str, id_: str, world: World) -> bool:
+    definition, zone = world.cohorts[node["cohort"]]
+    return matches(definition, kind, id_, world.seen_from(zone))  # 27: in that cohort's own time zone
+
+
 LEAVES = {
     "performed": performed,
     "aggregate": aggregate,
@@ -179,6 +184,7 @@ LEAVES = {
     "trend": trend,
     "sequence": sequence,
     "first": first,
+    "cohort": cohort,
     "company": company,
     "users": users,
 }

@@ -93,7 +93,16 @@ class World:
     def __init__(self, received: Iterable[Received], clock: Clock, kept_bodies: tuple[str, ...] = ()) -> None:
         self.clock = clock
         self.kept_bodies = kept_bodies
-        self._read(received)
+        self.received = list(received)
+        self.cohorts: dict[str, tuple[dict[str, Any], ZoneInfo]] = {}
+        "Id -> definition and time zone of the cohorts that others name."
+        self._read(self.received)
+
+    def seen_from(self, zone: ZoneInfo) -> World:
+        """The same by a clock of another zone."""
+        other = World(self.received, Clock(self.clock.at, zone, self.clock.week_starts_on), self.kept_bodies)
+        other.cohorts = self.cohorts
+        return other
 
     def _read(self, received: Iterable[Received]) -> None:
         self.events: list[Event] = []

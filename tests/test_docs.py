@@ -11,7 +11,7 @@ from moesifapi.configuration import Configuration
 from cohorts.criteria import LEAVES, parse
 from ingest.models import Customer, CustomerKind, Event, Scope
 from notifications import compose
-from tests.factories import make_api_key
+from tests.factories import make_api_key, make_cohort
 
 BASE = Path(__file__).resolve().parents[1]
 PAGES = [BASE / "README.md", BASE / "CHANGELOG.md", *sorted((BASE / "docs").rglob("*.md"))]
@@ -67,8 +67,16 @@ def test_examples_of_criteria_are_valid(example, kind):
     assert parse(json.loads(example), kind).words() != ""
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("example", blocks("docs/criteria.md", "json with a cohort"))
+def test_examples_that_name_a_cohort_are_valid(example):
+    for id_ in re.findall('"cohort": "([^"]+)"', example):
+        make_cohort(id=id_, name="On trial")
+    assert "member of “On trial”" in parse(json.loads(example), CustomerKind.USER).words()
+
+
 def test_every_kind_of_leaf_has_a_section_with_an_example():
-    examples = blocks("docs/criteria.md", "json(?: companies)?")
+    examples = blocks("docs/criteria.md", "json(?: companies| with a cohort)?")
     for kind in LEAVES:
         assert any(f'"{kind}":' in example for example in examples), kind
         assert kind == "field" or f"## {kind.capitalize()}\n" in read("docs/criteria.md")

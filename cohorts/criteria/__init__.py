@@ -6,7 +6,7 @@ its inputs (see `LeafKind` and `cohorts/builder/README.md`).
 
 from __future__ import annotations
 
-from cohorts.criteria import aggregate, company, first, performed, profile, ratio, sequence, trend, users
+from cohorts.criteria import aggregate, cohort, company, first, performed, profile, ratio, sequence, trend, users
 from cohorts.criteria.definition import Criteria
 from cohorts.criteria.errors import CriteriaError
 from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View, parse_node
@@ -40,6 +40,7 @@ LEAVES: dict[str, LeafKind] = {
     "trend": trend.KIND,
     "sequence": sequence.KIND,
     "first": first.KIND,
+    "cohort": cohort.KIND,
     "company": company.KIND,
     "users": users.KIND,
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -16,7 +18,7 @@ from cohorts.detail_form import DetailForm, DuplicateForm
 from cohorts.edit import edit_cohort, pause_time
 from cohorts.listing import in_words
 from cohorts.models import Cohort, Evaluation
-from cohorts.references import cohorts_that_use
+from cohorts.references import CohortInUse, cohorts_that_use, delete_unused
 from cohorts.refresh import evaluate_now
 from cohorts.views.access import LISTS, find_cohort, may_add, may_change, may_delete, may_see
 
@@ -86,16 +88,18 @@ def delete_cohort(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The dialog that names what goes with the cohort, and deletes it."""
     cohort = find_cohort(pk)
     if request.method == "POST":
-        cohort.delete()
+        try:
+            delete_unused(cohort)
+        except CohortInUse as error:
+            return render(request, "cohorts/saved/delete.html", _deletion(cohort, error.users), status=422)
         messages.success(request, "The cohort is deleted.")
         return HttpResponse(headers={"HX-Redirect": reverse(LISTS[cohort.kind])})
-    context = {
-        "cohort": cohort,
-        "cohorts": [cohort],
-        "used_by": cohorts_that_use(cohort),
-        "evaluations": cohort.evaluations.count(),
-    }
-    return render(request, "cohorts/saved/delete.html", context)
+    return render(request, "cohorts/saved/delete.html", _deletion(cohort, cohorts_that_use(cohort)))
+
+
+def _deletion(cohort: Cohort, users: Sequence[Cohort]) -> dict[str, Any]:
+    """What the dialog shows of a cohort and of those that are defined by its members, which keep it."""
+    return {"cohort": cohort, "cohorts": [cohort], "used_by": users, "evaluations": cohort.evaluations.count()}
 
 
 @may_see

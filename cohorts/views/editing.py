@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from cohorts.builder import Builder, builder_from, builder_of
-from cohorts.criteria import Criteria
+from cohorts.criteria import Criteria, CriteriaError
 from cohorts.edit import DEFINITION, EditedMeanwhile, edit_definition
 from cohorts.impact import impact_of
 from cohorts.listing import in_words
@@ -97,6 +97,8 @@ def _save(request: HttpRequest, cohort: Cohort, builder: Builder, form: EditForm
             else:
                 messages.info(request, "Nothing differs from what was saved.")
             return HttpResponse(headers={"HX-Redirect": reverse("cohort", args=[cohort.pk])})
+        except CriteriaError as error:
+            refused["problem"] = str(error)
         except EditedMeanwhile:
             refused["theirs"] = in_words(cohort)
             form = _fresh_form(cohort, form.cleaned_data["tell"])

@@ -203,3 +203,22 @@ def test_evaluations_lead_to_their_cohort(boss):
 
     assert f"{LIST}{evaluation.cohort_id}/change/" in page
     assert "The columnar copy cannot be read" in page
+
+
+def test_a_cohort_that_another_uses_is_protected(boss):
+    cohort = make_cohort(name="Base")
+    using = make_cohort(name="Others", criteria={"version": 1, "match": {"cohort": str(cohort.pk)}})
+
+    answer = boss.get(f"{LIST}{cohort.pk}/delete/")
+    assert "Cohort: Others, which is defined by it" in answer.content.decode()
+    boss.post(f"{LIST}{cohort.pk}/delete/", {"post": "yes"})
+    assert Cohort.objects.count() == 2
+    both = {"action": "delete_selected", "_selected_action": [cohort.pk, using.pk], "post": "yes"}
+    boss.post(LIST, both)
+    assert not Cohort.objects.exists()
+
+
+def test_a_cycle_of_cohorts_is_refused_in_words(boss):
+    cohort = make_cohort(name="A")
+    answer = boss.post(f"{LIST}{cohort.pk}/change/", form(criteria={"version": 1, "match": {"cohort": str(cohort.pk)}}))
+    assert "expected no cycle: “A” uses “A”" in answer.content.decode()

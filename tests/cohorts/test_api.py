@@ -227,9 +227,37 @@ def test_a_cohort_is_paused_resumed_and_deleted(api):
     assert api.get(address).status_code == 404
 
 
+def test_a_cohort_that_another_uses_is_not_deleted(api):
+    cohort = make_cohort()
+    criteria = {"version": 1, "match": {"not": {"cohort": str(cohort.pk)}}}
+    using = make_cohort(name="Others", criteria=criteria)
+
+    answer = api.delete(f"/api/cohorts/{cohort.pk}/")
+
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "cohort_in_use"
+    assert answer.json()["detail"] == "It is used by “Others”: take it out of their criteria first."
+    assert answer.json()["used_by"] == [{"id": str(using.pk), "name": "Others"}]
+    assert Cohort.objects.count() == 2
+
+
+def test_a_cycle_of_cohorts_is_refused_with_its_path(api):
+    cohort = make_cohort(name="A")
+    criteria = {"version": 1, "match": {"not": {"cohort": str(cohort.pk)}}}
+    using = make_cohort(name="B", criteria=criteria)
+    round_about = {"version": 1, "match": {"any": [{"cohort": str(using.pk)}]}}
+
+    answer = api.patch(f"/api/cohorts/{cohort.pk}/", {"criteria": round_about})
+
+    assert answer.status_code == 400
+    [error] = answer.json()["errors"]
+    assert error["path"] == "criteria.match.any[0].cohort"
+    assert error["message"] == "expected no cycle: “A” uses “B” uses “A”"
+
+
 def test_every_model_field_that_is_not_offered_is_refused_or_left_alone(api):
     cohort = make_cohort()
-    offered = {"key", "name", "criteria", "time_zone", "week_starts_on", "period"}
+    offered = {"key", "name", "description", "criteria", "time_zone", "week_starts_on", "period"}
     for field in Cohort._meta.get_fields():
         if field.name not in offered:
             api.patch(f"/api/cohorts/{cohort.pk}/", {field.name: 99})

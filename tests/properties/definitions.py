@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.properties.histories import COMMON, COMPANIES, DURATIONS, TEXTS, USERS, near
+from tests.reference import LEAVES
 
 Node = dict[str, Any]
 GIVEN_TEXTS = [*(text for text in TEXTS if text), "2026-03-01", "acme.test", "ads", *USERS, *COMPANIES]
@@ -292,16 +293,31 @@ def related(kind: str, anchor: datetime, inside: int = 2) -> st.SearchStrategy[N
     if inside > 1:
         node = st.one_of(node, node, related(other, anchor, inside - 1))
     if kind == "user":
-        return node.map(lambda inner: {"company": inner})
+        return node.map(lambda inner: {"company": inner}).filter(is_allowed)
     shares = st.one_of(
         st.sampled_from(["any", "all", "none"]).map(lambda share: {"are": share}),
         st.sampled_from([1, 2, 3]).map(lambda count: {"at_least": count}),
     )
-    return st.builds(lambda inner, share: {"users": inner, **share}, node, shares)
+    return st.builds(lambda inner, share: {"users": inner, **share}, node, shares).filter(is_allowed)
 
 
 @cache
 def nodes(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
     """Criteria for customers of the kind."""
     leaf = st.one_of(profile(kind, anchor), *(leaf(anchor) for leaf in OF_EVENTS), related(kind, anchor))
-    return trees(leaf)
+    return trees(leaf).filter(is_allowed)
+
+
+def is_allowed(node: Node) -> bool:
+    """Whether a tree is not too deep for the language."""
+    return levels(node) <= 8
+
+
+def levels(node: Any) -> int:
+    """How many nodes stand inside one another, filters included."""
+    if isinstance(node, list):
+        return max((levels(item) for item in node), default=0)
+    if not isinstance(node, dict):
+        return 0
+    is_node = node.keys() & {"all", "any", "not", "field"} or node.keys() & LEAVES.keys()
+    return (1 if is_node else 0) + max((levels(inner) for inner in node.values()), default=0)

@@ -67,7 +67,7 @@ def test_a_document_is_refused(document, message):
 
 
 KINDS = '"all", "any", "not", "field", "performed", "aggregate", "ratio", "trend", "sequence", "first", '
-KINDS += '"company" or "users"'
+KINDS += '"cohort", "company" or "users"'
 TREE = [
     (None, f"match: expected an object with one of the keys {KINDS}"),
     ([PRO], f"match: expected an object with one of the keys {KINDS}"),

@@ -1,0 +1,96 @@
+"""`cohort`: a member of another cohort.
+
+Its members are those that its own evaluation stored, by its own time zone: in a cycle, the cohorts that others name
+are evaluated first.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pyroaring import BitMap
+
+from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
+from cohorts.criteria.place import Place, read_object
+from cohorts.criteria.windows import Clock
+from cohorts.enums import ChangeKind, Reason
+from cohorts.models import Baseline, Cohort, MembershipChange
+from cohorts.stored import members_at
+
+EXPECTED = "expected the id of a cohort"
+
+
+@dataclass(frozen=True)
+class Member(Leaf):
+    """The members of a cohort of the same kind."""
+
+    path: str
+    cohort: uuid.UUID
+    name: str
+
+    def words(self) -> str:
+        return f"member of “{self.name}”"
+
+    def evaluate(self, view: View) -> Matched:
+        members = members_at(self.cohort, view.clock.at) & view.universe
+        return Matched(members, partial(self._explain, view, members))
+
+    def _explain(self, view: View, members: BitMap, ids: BitMap, before: Before | None) -> dict[int, Evidence]:
+        moves = self._moves(view, before) if before else {}
+        otherwise = self._reason_without_move(view, ids, before) if before else {}
+
+        def explain(id_: int) -> Evidence:
+            move = moves.get(id_)
+            if move is None or (move.change == ChangeKind.ADDED) != (id_ in members):
+                verb = "is a member of" if id_ in members else "is no member of"
+                return Evidence(f"{verb} “{self.name}”", otherwise.get(id_, Reason.BEHAVIOR))
+            return Evidence(self._say(move, view.clock), Reason(move.reason))
+
+        return {id_: explain(id_) for id_ in ids}
+
+    def _moves(self, view: View, before: Before) -> dict[int, MembershipChange]:
+        """Per customer the last change of its membership there since the evaluation before."""
+        changes = MembershipChange.objects.filter(
+            cohort=self.cohort, changed_at__gt=before.as_of, changed_at__lte=view.clock.at
+        )
+        return {change.customer_id: change for change in changes.order_by("version", "id")}
+
+    def _reason_without_move(self, view: View, ids: BitMap, before: Before) -> dict[int, Reason]:
+        """The reasons of those who moved there in silence, by an edit, or who are new here."""
+        baselines = Baseline.objects.filter(cohort=self.cohort, as_of__gt=before.as_of, as_of__lte=view.clock.at)
+        if baselines.exists():
+            return dict.fromkeys(ids, Reason.DEFINITION)
+        return dict.fromkeys(ids & view.snapshot.changed_profiles(view.kind, before.as_of), Reason.PROFILE)
+
+    def _say(self, move: MembershipChange, clock: Clock) -> str:
+        verb = "joined" if move.change == ChangeKind.ADDED else "left"
+        why = f": {'; '.join(move.because)}" if move.because else ""
+        return f"{verb} “{self.name}” on {clock.local(move.changed_at)}{why}"
+
+
+def parse(value: dict[str, Any], place: Place) -> Member:
+    """The leaf of an object with the key `cohort`. Raises CriteriaError, also when there is no such cohort."""
+    read_object(value, place, "an object", ("cohort",))
+    at = place.key("cohort")
+    try:
+        id_ = uuid.UUID(value["cohort"])
+    except (ValueError, TypeError, AttributeError):
+        raise at.fault(EXPECTED) from None
+    cohort = Cohort.objects.filter(pk=id_).only("name", "kind").first()
+    if cohort is None:
+        raise at.fault(f"{EXPECTED}, there is none with this one")
+    if cohort.kind != place.kind:
+        raise at.fault(f"{EXPECTED} of the same kind: “{cohort.name}” is not a {place.kind} cohort")
+    return Member(place.path, id_, cohort.name)
+
+
+KIND = LeafKind(
+    parse=parse,
+    label="Who is a member of",
+    icon="group_work",
+    form="cohort",
+    blank={"cohort": ""},
+)
