@@ -150,7 +150,7 @@ class SubscriptionSerializer(StrictSerializer, serializers.ModelSerializer[Subsc
         read_only_fields = ["id", "created_at", "sequence"]
         validators: list[Any] = []  # one per cohort and channel: the view answers with a conflict
         extra_kwargs = {
-            "tell_existing": {"help_text": "Tell of the members of this moment in the first batch."},
+            "tell_existing": {"help_text": "Tell of the members of this moment in the first batch, as additions."},
             "sequence": {"help_text": "Number of the last batch."},
         }
 

@@ -109,6 +109,7 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(page_as, cohort, guard):
     dialog.get_by_role("radio", name="Slack").check()
     dialog.get_by_label("Incoming webhook URL").fill("https://hooks.slack.com/services/T/B/x")
     dialog.get_by_role("button", name="Subscribe").click()
+    expect(dialog.get_by_role("alert")).to_be_focused()
     expect(dialog.get_by_text("This field is required.")).to_be_visible()
     expect(dialog.get_by_label("Incoming webhook URL")).to_have_value("https://hooks.slack.com/services/T/B/x")
     dialog.get_by_role("checkbox", name="joins").uncheck()
