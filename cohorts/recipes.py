@@ -43,7 +43,7 @@ def _condition(field: str, op: str, value: Any) -> Json:
     return {"field": field, "op": op, "value": value}
 
 
-_FIRST_SEEN_TODAY = _condition("first_seen_time", "on", TODAY)
+_FIRST_CALL_TODAY = {"first": API_CALL, "within": TODAY}
 _FAILED = _condition("response.status", ">=", 400)
 
 RECIPES = (
@@ -52,7 +52,7 @@ RECIPES = (
         "First API call today",
         "Newcomers who are trying it out right now.",
         "waving_hand",
-        {"all": [_FIRST_SEEN_TODAY, {"performed": API_CALL, "at_least": 1, "within": TODAY}]},
+        _FIRST_CALL_TODAY,
     ),
     Recipe(
         "first-call-today-400",
@@ -61,7 +61,7 @@ RECIPES = (
         "sos",
         {
             "all": [
-                _FIRST_SEEN_TODAY,
+                _FIRST_CALL_TODAY,
                 {"performed": _calls(_condition("response.status", "is", 400)), "at_least": 1, "within": TODAY},
             ]
         },

@@ -32,13 +32,18 @@ def set_the_scene(kind, key):
     make = make_user if kind == CustomerKind.USER else make_company
     bad, good = {"response": {"status": 400}}, {"response": {"status": 200}}
     if key == "first-call-today":
-        calls(make("wanted"), 1, HOUR)
-        calls(make("older"), 1, 2 * DAY)
+        wanted, older = make("wanted", NOON - 3 * DAY), make("older")
+        calls(wanted, 1, 2 * DAY, type="action")
+        calls(wanted, 1, HOUR)
+        calls(older, 1, 2 * DAY)
+        calls(older, 1, HOUR)
         calls(make("acts only"), 1, HOUR, type="action")
     elif key == "first-call-today-400":
         calls(make("wanted"), 1, HOUR, **bad)
         calls(make("no fault"), 1, HOUR, **good)
-        calls(make("older"), 2, 2 * DAY, **bad)
+        older = make("older")
+        calls(older, 1, 2 * DAY, **good)
+        calls(older, 1, HOUR, **bad)
     elif key == "never-called":
         make("wanted", NOON - 10 * DAY)
         make("too new", NOON - 2 * DAY)
