@@ -78,7 +78,7 @@ class Seen:
 
     def activity(self, kind: CustomerKind, company_of: np.ndarray | None, hidden: BitMap) -> Activity:
         """Of the customers of the kind; `company_of`, for companies, is the company of each user (0 for none)."""
-        found = self._instants(kind.value)
+        found = self._instants(str(kind))
         for said in self._said(kind):
             found = _grown(found, said["customer"])
             np.minimum.at(found["received"], said["customer"], said["received"])
