@@ -25,9 +25,8 @@ class DetailForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets = {"description": forms.Textarea(attrs={"rows": 2})}
         help_texts = {"key": "A stable name for software that manages cohorts: letters, digits, - and _."}
 
-    def __init__(self, *args: Any, instance: Cohort, **options: Any) -> None:
-        initial = {"period": format_period(instance.period)}
-        super().__init__(*args, instance=instance, initial=initial, **options)
+    def __init__(self, data: Any = None, *, instance: Cohort) -> None:
+        super().__init__(data, instance=instance, initial={"period": format_period(instance.period)})
         self.fields["period"].choices = _periods(instance.period)  # type: ignore[attr-defined]
 
     def clean_key(self) -> str | None:

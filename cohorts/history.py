@@ -96,7 +96,7 @@ def _moves(cohort: Cohort, steps: Sequence[_Step], starts: Sequence[datetime]) -
         if day >= 0:
             joined[day] += step.joined
             left[day] += step.left
-    series = [
+    series: list[dict[str, Any]] = [
         {"label": "Joined", "tone": "added", "values": joined},
         {"label": "Left", "tone": "removed", "values": left, "below": True},
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from pyroaring import BitMap
@@ -35,7 +36,7 @@ def read_log(
 ) -> LogPage:
     """The changes before a place that pass all filters given. Raises TooManyCustomers."""
     rows = cohort.changes.filter(before.preceding() if before else Q()).order_by("-version", "-id")
-    wanted = {name: value for name, value in (("change", change), ("reason", reason)) if value}
+    wanted: dict[str, Any] = {name: value for name, value in (("change", change), ("reason", reason)) if value}
     end = None
     if customers is not None:
         if len(customers) > MOST_CUSTOMERS:

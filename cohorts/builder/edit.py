@@ -78,7 +78,7 @@ def _negate(root: dict[str, Any], path: str, kind: str) -> str:
 def _remove(root: dict[str, Any], path: str, kind: str) -> str:
     """Without what stands there, and without what would be left empty around it."""
     parent, last = _split(path)
-    holder = get(root, parent) if parent else root
+    holder: Any = get(root, parent) if parent else root
     if isinstance(last, int):
         if not 0 <= last < len(holder):
             raise Refused(path)

@@ -26,7 +26,10 @@ def identify(path: str) -> str:
 def get(document: Any, path: str) -> Any:
     """What stands at the path. Raises LookupError where there is nothing."""
     for step in steps(path):
-        if not isinstance(document, list if isinstance(step, int) else dict):
+        if (isinstance(step, int) and isinstance(document, list)) or (
+            isinstance(step, str) and isinstance(document, dict)
+        ):
+            document = document[step]
+        else:
             raise LookupError(path)
-        document = document[step]
     return document

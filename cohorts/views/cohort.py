@@ -25,7 +25,6 @@ from cohorts.search import find_customers
 from cohorts.state import state_of
 from cohorts.views.access import LISTS, find_cohort, may_see
 from cohorts.views.menus import menu_of
-from ingest.columns.interface import ColumnsDamaged
 from ingest.models import CustomerKind
 
 TABS = (
@@ -36,7 +35,6 @@ TABS = (
     ("cohort_notifications", "Notifications"),
 )
 DAYS = 30
-UNREADABLE = "The search needs the columnar copy of the data, which cannot be read at the moment."
 SAY_MORE = "Very many customers match: type more of the id, email address or name."
 
 
@@ -45,14 +43,11 @@ def cohort_members(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Who is in the cohort, since when and why, below how it is doing."""
     cohort, now = find_cohort(pk), timezone.now()
     search = request.GET.get("q", "").strip()
-    context: dict[str, Any] = {"search": search, "problem": ""}
-    try:
-        found = find_customers(CustomerKind(cohort.kind), search, now) if search else None
-        context["roll"] = read_roll(cohort, request.GET.get("page"), found)
-    except ColumnsDamaged:
-        context["problem"] = UNREADABLE
+    found = find_customers(CustomerKind(cohort.kind), search) if search else None
     joined, left = moved_since([cohort], now - DAY).get(cohort.pk, (0, 0))
-    context |= {
+    context = {
+        "search": search,
+        "roll": read_roll(cohort, request.GET.get("page"), found),
         "joined": joined,
         "left": left,
         "history": history_of(cohort, DAYS, now),
@@ -81,14 +76,12 @@ def cohort_changes(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     log, problem = LogPage([], None, cut=False), ""
     try:
         place = Cursor.decode(before, cohort) if before else None
-        found = find_customers(CustomerKind(cohort.kind), search, now) if search else None
+        found = find_customers(CustomerKind(cohort.kind), search) if search else None
         log = read_log(cohort, place, change=change, reason=reason, customers=found)
     except InvalidCursor:
         problem = "That place of the log is not one of this cohort's: begin with the newest changes."
     except TooManyCustomers:
         problem = SAY_MORE
-    except ColumnsDamaged:
-        problem = UNREADABLE
     context = {
         "log": log,
         "older": log.older.encode(cohort) if log.older else "",

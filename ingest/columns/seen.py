@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 import ibis.expr.types as ir
 
@@ -16,7 +17,7 @@ from ingest.models import Segment
 
 RECENT = 100_000
 """Events whose values are counted, the newest."""
-SURVEYED = 200_000
+SURVEYED = 100_000
 """Customers whose values are counted."""
 SKIMMED = 20_000
 """Events or customers whose fields are looked at."""
@@ -86,9 +87,9 @@ def _columns_of(snapshot: Snapshot, table: ir.Table, field: Field) -> Iterable[i
     return [table.select(value=snapshot.value(table, field, type_)) for type_ in types]
 
 
-def _most(snapshot: Snapshot, counts: ir.Table, limit: int) -> list[dict[str, object]]:
+def _most(snapshot: Snapshot, counts: ir.Table, limit: int) -> list[dict[str, Any]]:
     key = counts.columns[0]
-    rows: list[dict[str, object]] = snapshot.rows(
+    rows: list[dict[str, Any]] = snapshot.rows(
         counts.order_by([counts.rows.desc(), counts[key]]).limit(limit)
     ).to_pylist()
     return rows

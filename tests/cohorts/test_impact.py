@@ -6,6 +6,7 @@ from cohorts.criteria import parse
 from cohorts.impact import impact_of
 from cohorts.models import Cohort, MembershipChange
 from cohorts.refresh import evaluate_now
+from ingest.models import CustomerKind
 from tests.factories import ON_PRO, make_cohort, make_user
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,7 @@ def test_the_impact_tells_who_would_join_and_leave_and_stores_nothing(now):
             make_user(f"{plan}{each}", metadata={"plan": plan})
     evaluate_now([cohort], now)
 
-    impact = impact_of(cohort, parse(ON_FREE, "user"), "UTC", 1, now)
+    impact = impact_of(cohort, parse(ON_FREE, CustomerKind.USER), "UTC", 1, now)
 
     assert (impact.joins, impact.leaves, impact.members, impact.after, impact.of) == (7, 2, 2, 7, 10)
     assert [customer.external_id for customer in impact.joining] == ["free6", "free5", "free4", "free3", "free2"]

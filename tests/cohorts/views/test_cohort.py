@@ -69,7 +69,7 @@ def test_a_cohort_that_is_not_there_is_not_found(client_as):
 def test_members_are_shown_with_since_when_and_why(client_as, cohort):
     html = page(client_as("Viewer"), cohort)
     assert html.index("bob") < html.index("ann@example.com")
-    assert "metadata.plan is pro (before: none)" in html or "metadata.plan" in html.split("bob", 1)[1]
+    assert "metadata.plan" in html.split("bob", 1)[1]
     assert 'title="an attribute changed"' in html
     assert "since the first evaluation" in html
     assert "cat" not in html.split('id="members"')[1].split("</table>")[0]
@@ -83,11 +83,11 @@ def test_members_are_searched_by_id_address_or_name(client_as, cohort):
     assert "No member matches" in page(client, cohort, q="cat")
 
 
-def test_a_damaged_copy_is_said_where_it_is_needed(client_as, cohort, settings):
+def test_the_page_does_not_depend_on_the_columns(client_as, cohort):
     Segment.objects.update(checksum="0" * 64, stamp="")
     client = client_as("Viewer")
-    assert "cannot be read at the moment" in page(client, cohort, q="ann")
-    assert "ann" in page(client, cohort)
+    for tab in TABS:
+        assert client.get(f"/cohorts/{cohort.pk}/{tab}", {"q": "ann"}).status_code == 200
 
 
 def test_the_log_of_changes_is_filtered(client_as, cohort):
