@@ -20,7 +20,7 @@ from ingest.lines import parse_line
 from ingest.parse import Record, Rejected
 from ingest.record import record
 
-LINES_PER_TRANSACTION = 2000
+LINES_PER_TRANSACTION = 5000
 SHOWN = 20
 """Rejected lines that are told one by one."""
 
