@@ -78,7 +78,7 @@ SHOTS = (
     Shot("styles-dialog", "/styles/", ("text=Open dialog",)),
     Shot("saved-cohorts", "/users/cohorts/"),
     Shot("saved-cohorts-menu", "/users/cohorts/", ("tbody tr .actions button",)),
-    Shot("saved-cohorts-empty", "/companies/cohorts/"),
+    Shot("saved-cohorts-of-companies", "/companies/cohorts/"),
     Shot("cohort", "/users/cohorts/", (COHORT,)),
     Shot("cohort-history", "/users/cohorts/", (COHORT, ".tab >> text=History")),
     Shot("cohort-changes", "/users/cohorts/", (COHORT, ".tab >> text=Changes")),
