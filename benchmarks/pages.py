@@ -37,9 +37,6 @@ QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
 HISTORY_DAYS = 30
 CHANGES = 14_400
 """Membership changes per cohort in that time, five per evaluation."""
-EVALUATING = ("user_lookup_results", "company_lookup_results", "cohort_impact")
-"""Pages that evaluate criteria: a second is asked of them, and 300 ms of the others."""
-FILES = ("user_lookup_export", "company_lookup_export")
 ELSEWHERE = ("login", "logout")
 Results = dict[str, Any]
 
@@ -88,17 +85,17 @@ class Site:
         return found
 
     def pages(self, times: int) -> dict[str, Results]:
-        """Per page: its times, how many queries it makes, how large it is. Those that only take posts are left out."""
-        return {name: self._measure(address, times) for name, address in self._addresses()}
+        """Per page: its times, how many queries it makes, how large it is. What changes something is left out."""
+        return {name: self._measure(address, times, posted) for name, address, posted in self._addresses()}
 
-    def _measure(self, address: str, times: int) -> Results:
+    def _measure(self, address: str, times: int, posted: Results | None = None) -> Results:
         with CaptureQueriesContext(connection) as queries:
-            status, size = self._ask(address)
+            status, size = self._ask(address, posted)
             asked = len(queries)
         took = []
         for _ in range(times):
             started = time.perf_counter()
-            self._ask(address)
+            self._ask(address, posted)
             took.append((time.perf_counter() - started) * 1000)
         took.sort()
         return {
@@ -110,20 +107,22 @@ class Site:
             "status": status,
         }
 
-    def _ask(self, address: str) -> tuple[int, int]:
-        answer = self.client.get(address)
+    def _ask(self, address: str, posted: Results | None) -> tuple[int, int]:
+        answer = self.client.get(address) if posted is None else self.client.post(address, posted)
         content = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
         return answer.status_code, len(content)
 
-    def _addresses(self) -> Iterator[tuple[str, str]]:
+    def _addresses(self) -> Iterator[tuple[str, str, Results | None]]:
         own = [pattern for pattern in urlpatterns if isinstance(pattern, URLPattern)]
         for pattern in [*own, *cohorts_pages, *notifications_pages]:
             name = pattern.name or ""
             arguments = {part: self._argument(part, str(pattern.pattern)) for part in _parts(pattern)}
             address = reverse(name, kwargs=arguments)
-            if name not in ELSEWHERE and self.client.get(address).status_code not in (302, 405):
-                yield name, address
-                yield from ((f"{name}, {words}", f"{address}?{query}") for words, query in VARIANTS.get(name, ()))
+            if name in POSTED:
+                yield name, address, POSTED[name]
+            elif name not in ELSEWHERE and self.client.get(address).status_code not in (302, 405):
+                yield name, address, None
+                yield from ((f"{name}, {words}", f"{address}?{query}", None) for words, query in VARIANTS.get(name, ()))
 
     def _argument(self, part: str, route: str) -> Any:
         if part == "kind":
@@ -159,6 +158,13 @@ VARIANTS: dict[str, list[tuple[str, str]]] = {
     ],
 }
 """Queries that make a page work harder, or at all."""
+
+POSTED: dict[str, Results] = {
+    "builder": {"criteria": _ON_FREE},
+    "cohort_impact": {"criteria": _ON_FREE},
+    "notification_preview": {"send_on_addition": "on", "send_on_removal": "on", "fields": ["email", "name"]},
+}
+"""Pages that only read but take posts, and what is posted to them."""
 
 
 def _parts(pattern: URLPattern) -> list[str]:

@@ -149,7 +149,7 @@ def _pages(results: Results) -> list[str]:
     return [
         f"{about}; {results['requests']} requests each after one that is not timed; one process, which held "
         f"{results['peak_mb']:,} MB at most. Asked: a look-up within 1,000 ms, every page within 300 at the 95th "
-        "percentile.",
+        "percentile, the number of those that evaluate criteria apart. Exports are whole files.",
         "",
         *_head("look-up: number and first page", "median, ms", "p95, ms"),
         *(f"| {name} | {ms['median']:,} | **{ms['p95']:,}** |" for name, ms in results["look_ups"].items()),

@@ -94,7 +94,7 @@ def is_column(kind: CustomerKind, name: str) -> bool:
     if name == COMPANY:
         return True
     try:
-        return customer_field(kind, name).type is not FieldType.TAGS
+        return "\0" not in name and customer_field(kind, name).type is not FieldType.TAGS
     except UnknownField:
         return False
 

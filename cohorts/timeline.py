@@ -182,7 +182,7 @@ def _things_said(customer: Customer, before: Place | None) -> list[Entry]:
     """Things said, each compared with the one before it, which is read along with them."""
     versions: Any = CustomerVersion.objects.filter(customer=customer).select_related("company")
     rows = list(_newest(versions, SAID, "received_at", before, more=2))
-    earlier = [*(version for _, version in rows[1:]), None]
+    earlier = [*(version for _, version in rows), None][1:]
     entries = [
         Entry("said", place, Said(version.pk, version.received_at, previous is None, list(_news(previous, version))))
         for (place, version), previous in zip(rows, earlier, strict=True)

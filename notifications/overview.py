@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, QuerySet
 
 from cohorts.models import Cohort
 from notifications.models import Batch, Channel, Delivery, Subscription
@@ -81,13 +80,12 @@ def batches_of(cohort: Cohort) -> QuerySet[Batch]:
 
 def sent(batches: Sequence[Batch]) -> list[Sent]:
     """The batches with their deliveries counted; one query."""
-    counts = {state: Count("pk", filter=Q(state=state)) for state in Delivery.State.values}
-    rows: Iterable[dict[str, Any]] = (
-        Delivery.objects.filter(batch__in=batches).values("batch").annotate(**counts).order_by()
-    )
-    counted = {row["batch"]: {state: row[state] for state in counts} for row in rows}
-    nothing = dict.fromkeys(counts, 0)
-    return [Sent(batch, **counted.get(batch.pk, nothing)) for batch in batches]
+    found = Delivery.objects.filter(batch__in=batches).values_list("batch", "state").annotate(Count("pk")).order_by()
+    counted: dict[uuid.UUID, Counter[str]] = defaultdict(Counter)
+    for batch_id, state, number in found:
+        counted[batch_id][state] = number
+    states = (Delivery.State.DELIVERED, Delivery.State.PENDING, Delivery.State.DEAD)
+    return [Sent(batch, *(counted[batch.pk][state] for state in states)) for batch in batches]
 
 
 def cohorts_told_by(channels: Iterable[Channel]) -> dict[uuid.UUID, list[Cohort]]:

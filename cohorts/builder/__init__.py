@@ -157,7 +157,7 @@ class Builder:
     def edited(self, wanted: str) -> tuple[Builder, str]:
         """After an edit of the structure, and the path of what to go on with. Raises Refused."""
         match, goes_on = edit(self.match, wanted)
-        return replace(self, match=match), goes_on
+        return replace(self, match=fit(match, self.kind)), goes_on
 
 
 def builder_of(

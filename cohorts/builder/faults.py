@@ -38,6 +38,8 @@ def say_fault(fault: CriteriaError, value: object) -> str:
         return "Choose a field."
     if fault.path.endswith(".field"):
         return "There is no such field. Choose one of the list, or write one such as metadata.plan."
+    if fault.path.endswith((".of", ".cohort")) and not value:
+        return "Choose a field." if fault.path.endswith(".of") else "Choose a cohort."
     for pattern, words in _PLAIN:
         if re.fullmatch(pattern, fault.message, re.DOTALL):
             return re.sub(pattern, words, fault.message, flags=re.DOTALL)

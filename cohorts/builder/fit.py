@@ -17,6 +17,8 @@ from ingest.fields import FieldType, UnknownField, event_field
 from ingest.models import CustomerKind
 
 UTC = ZoneInfo("UTC")
+THRESHOLDS = {"aggregate": ("op", "value"), "ratio": ("op", "value"), "trend": ("change", "percent")}
+"Leaf that compares a figure -> its keys of the operator and of what it compares with."
 FIRST_OPERATOR = {FieldType.TIME: "on"}
 "Where it is not the first of its type."
 
@@ -29,7 +31,23 @@ def fit(node: Any, kind: CustomerKind, of_events: bool = False) -> Any:
         return node
     if "field" in node:
         return fit_condition(node, field_type(node["field"], kind, of_events))
-    return {key: fit(value, inner_kind(node, key, kind), of_events or key == "where") for key, value in node.items()}
+    fitted = {key: fit(value, inner_kind(node, key, kind), of_events or key == "where") for key, value in node.items()}
+    for leaf, (op, figure) in THRESHOLDS.items():
+        if leaf in fitted and op in fitted:
+            fitted[figure] = fit_figure(fitted.get(figure, ""), fitted[op])
+    if isinstance(fitted.get("sequence"), list):  # a new step is an empty text
+        fitted["sequence"] = [{"type": "api_call"} if step == "" else step for step in fitted["sequence"]]
+    return fitted
+
+
+def fit_figure(value: Any, op: object) -> Any:
+    """What a figure is compared with, in the form that the operator takes."""
+    given = value if isinstance(value, list) else [value]
+    if op == "between":
+        return [*given, "", ""][:2]
+    if op in ("is", "is_not"):
+        return value
+    return given[0] if given else ""
 
 
 def inner_kind(node: dict[str, Any], key: str, kind: CustomerKind) -> CustomerKind:

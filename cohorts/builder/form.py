@@ -141,6 +141,7 @@ def _read_lines(text: str) -> list[str]:
 SCALARS: dict[str, Callable[[dict[str, str], ZoneInfo], Any]] = {
     "as": _read_typed,
     "number": lambda texts, zone: read_number(texts["number"]),
+    "least": lambda texts, zone: read_number(texts["least"]) if texts["least"].strip() else _GONE,
     "boolean": lambda texts, zone: texts["boolean"] != "false",
     "optional": lambda texts, zone: texts["optional"] or _GONE,
     "field": lambda texts, zone: PATHS.get(texts["field"].strip().lower(), texts["field"].strip()),
@@ -213,12 +214,30 @@ def as_kind(wanted: str, given: Values) -> Values:
     return given if wanted in given or wanted not in LEAVES else deepcopy(dict(LEAVES[wanted].blank))
 
 
+def as_sequence(wanted: str, given: Values) -> Values:
+    """A sequence with the ending that was chosen; the limit of time goes or comes with it."""
+    leaf = {key: value for key, value in given.items() if key != "each_within" or wanted != "done"}
+    if wanted == "abandoned":
+        leaf["completed"] = False
+    elif leaf.get("completed") is False:
+        leaf["completed"] = True
+    return leaf if wanted == "done" or "each_within" in leaf else {**leaf, "each_within": "1d"}
+
+
+def as_share(wanted: str, given: Values) -> Values:
+    """A leaf about any, all or none of the users, or about so many."""
+    leaf = {key: value for key, value in given.items() if key not in ("are", "at_least")}
+    return leaf | ({"at_least": given.get("at_least", 1)} if wanted == "least" else {"are": wanted})
+
+
 FORMS: dict[str, Callable[[str, Values], Any]] = {
     "object": lambda wanted, given: given,
     "window": as_window,
     "period": lambda wanted, given: as_window(wanted if wanted in CALENDARS else "last", given),
     "moment": as_moment,
     "times": as_times,
+    "steps": as_sequence,
+    "share": as_share,
     "group": as_group,
     "kind": as_kind,
 }

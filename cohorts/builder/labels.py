@@ -117,5 +117,21 @@ TIMES = [
     ("never", "never (did not)"),
 ]
 MOMENTS = [("ago", "ago"), ("in", "from now"), ("date", "on a date")]
+COMPARISONS = [(op, _WORDS[op]) for op in (">", ">=", "<", "<=", "between", "is", "is_not")]
+FIGURES = [
+    ("sum", "Sum"),
+    ("avg", "Average"),
+    ("min", "Lowest value"),
+    ("max", "Highest value"),
+    ("distinct", "Number of different values"),
+    ("p50", "Median"),
+    *((f"p{percent}", f"{percent}th percentile") for percent in (90, 95, 99)),
+]
+ENDINGS = [
+    ("done", "completed, however slowly"),
+    ("limited", "completed, each step within"),
+    ("abandoned", "begun and given up, each step within"),
+]
+SHARES = [("any", "any of them"), ("all", "all of them"), ("none", "none of them"), ("least", "at least")]
 EVENT_TYPES = [("api_call", "API Call"), ("action", "Action"), ("any", "any event")]
 WEEKDAYS = list(enumerate(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), start=1))

@@ -19,6 +19,7 @@ from cohorts.builder.paths import identify
 from cohorts.criteria import LEAVES, MAX_DEPTH, MAX_LEAVES, LeafKind
 from cohorts.criteria.calendars import CALENDARS
 from cohorts.criteria.conditions import NEGATIVES
+from cohorts.models import Cohort
 from ingest.fields import FieldType
 from ingest.models import CustomerKind
 
@@ -268,6 +269,47 @@ class Part:
         """Whether events like these have names: API calls have none, though a definition may ask for it."""
         return isinstance(self.value, dict) and (self.value.get("type") != "api_call" or "action_name" in self.value)
 
+    # --- Figures, sequences, other customers and cohorts
+
+    @property
+    def comparisons(self) -> labels.Choices:
+        return labels.COMPARISONS
+
+    @property
+    def figures(self) -> labels.Choices:
+        return labels.FIGURES
+
+    @property
+    def endings(self) -> labels.Choices:
+        return labels.ENDINGS
+
+    @property
+    def ending(self) -> str:
+        """How the sequence here ends: given up, or completed with or without a limit of time."""
+        match self.value:
+            case {"completed": False}:
+                return "abandoned"
+            case {"each_within": _}:
+                return "limited"
+        return "done"
+
+    @property
+    def shares(self) -> labels.Choices:
+        return labels.SHARES
+
+    @property
+    def share(self) -> str:
+        """Of which users the leaf here asks."""
+        return str(self.value["are"]) if isinstance(self.value, dict) and "are" in self.value else "least"
+
+    @property
+    def cohorts(self) -> labels.Choices:
+        """The cohorts of the kind, by name; a value that is none of them stays to be seen."""
+        stored = Cohort.objects.filter(kind=self.kind).order_by("name").values_list("pk", "name")
+        known = [(str(pk), name) for pk, name in stored]
+        other = str(self.value or "")
+        return [("", "Choose a cohort"), *known] + ([(other, other)] if other and other not in dict(known) else [])
+
     # --- Times
 
     @property
@@ -281,6 +323,12 @@ class Part:
     @property
     def windows(self) -> list[tuple[str, labels.Choices]]:
         return labels.WINDOWS
+
+    @property
+    def rolling_windows(self) -> list[tuple[str, labels.Choices]]:
+        """The windows that have one of equal length before; one of another form that is here stays to be seen."""
+        others = [] if self.window_form in ("last", "between") else labels.WINDOWS[1:]
+        return [*labels.WINDOWS[:1], *others]
 
     @property
     def times(self) -> labels.Choices:

@@ -236,3 +236,33 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(web, django_assert_ma
     results(web)
     with django_assert_max_num_queries(8):
         assert len(ids(results(web))) == count
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"criteria": '{"version":1,"match":{"field":"email","op":"is","value":"\\ud800"}}'},
+        {"criteria": '{"version":1,"match":{"field":"email","op":"is","value":"\\u0000"}}'},
+        {"criteria": "[" * 100_000},
+        {"criteria": "null"},
+        {"criteria": '{"version":1,"match":NaN}'},
+        {"columns": "metadata.\0", "sort": "metadata.\0"},
+        {"columns": "metadata.'; --", "sort": "-metadata.'; --"},
+        {"columns": "metadata.a.b..c", "sort": "metadata.a.b..c"},
+        {"columns": [f"metadata.{number}" for number in range(100)], "sort": "metadata.99"},
+        {"page": "99999999999"},
+        {"page": "9999"},
+        {"page": "-1"},
+        {"week_starts_on": "x"},
+        {"time_zone": "../../etc/passwd"},
+        {"time_zone": "UTC\0"},
+    ],
+)
+def test_an_odd_address_is_answered(web, people, odd):
+    given = urlencode(odd, doseq=True)
+    for address in ("/users/", "/users/results/", "/users/columns/", "/users/cohorts/new/"):
+        assert web.get(f"{address}?{given}").status_code == 200
+    export = web.get(f"/users/export/?{given}")
+    assert export.status_code in (200, 400)
+    if export.streaming:
+        assert b"user_id" in b"".join(export.streaming_content)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -41,6 +42,7 @@ class Shot:
 
 COHORT = "tbody a.table-main"
 """The first cohort of a list."""
+CUSTOMER = "/customers/user/usr_00002/"
 FREE_WITH_ERRORS = urlencode(
     {
         "criteria": json.dumps(
@@ -78,7 +80,7 @@ SHOTS = (
     Shot("styles-dialog", "/styles/", ("text=Open dialog",)),
     Shot("saved-cohorts", "/users/cohorts/"),
     Shot("saved-cohorts-menu", "/users/cohorts/", ("tbody tr .actions button",)),
-    Shot("saved-cohorts-empty", "/companies/cohorts/"),
+    Shot("saved-cohorts-of-companies", "/companies/cohorts/"),
     Shot("cohort", "/users/cohorts/", (COHORT,)),
     Shot("cohort-history", "/users/cohorts/", (COHORT, ".tab >> text=History")),
     Shot("cohort-changes", "/users/cohorts/", (COHORT, ".tab >> text=Changes")),
@@ -101,6 +103,15 @@ SHOTS = (
     Shot("deliveries", "/deliveries/"),
     Shot("delivery", "/deliveries/", ("tbody a.table-main",)),
     Shot("cohort-recipe", "/users/cohorts/", ("tbody tr .actions button", "text=Read members by API >> visible=true")),
+    Shot("customer-user", CUSTOMER),
+    Shot("customer-event", CUSTOMER, ("details.event summary",)),
+    Shot("customer-erase", CUSTOMER, ("[popovertarget=customer-menu]", "text=Erase this user")),
+    Shot("customer-company", "/customers/company/acct_004/"),
+    Shot("customer-unknown", "/customers/user/nobody/"),
+)
+SHOTS_OF_AN_EMPTY_SITE = (
+    Shot("first-steps", "/"),
+    Shot("first-steps-key", "/", ("text=Create a key", "text=Django")),
 )
 
 
@@ -109,14 +120,30 @@ def main(names: list[str]) -> None:
     environment = demo_environment(os.environ | {"DATA_DIR": str(DATA)}, BASE, free_port())
     subprocess.run([sys.executable, "manage.py", "demo", "--no-serve"], cwd=BASE, env=environment, check=True)
     INTO.mkdir(exist_ok=True)
-    shots = [shot for shot in SHOTS if not names or shot.name in names]
-    with running_site(environment) as address, sync_playwright() as playwright:
+    taken = 0
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for theme in ("light", "dark"):
-            for size in SIZES:
-                take_all(browser, address, shots, theme, size)
+        for of_site, shots in ((environment, SHOTS), (empty(environment), SHOTS_OF_AN_EMPTY_SITE)):
+            chosen = [shot for shot in shots if not names or shot.name in names]
+            if chosen:
+                with running_site(of_site) as address:
+                    for theme in ("light", "dark"):
+                        for size in SIZES:
+                            take_all(browser, address, chosen, theme, size)
+                taken += len(chosen) * 4
         browser.close()
-    Console().print(f"{len(shots) * 4} pictures in {INTO}")
+    Console().print(f"{taken} pictures in {INTO}")
+
+
+def empty(environment: dict[str, str]) -> dict[str, str]:
+    """A new site with nothing on it but the demo's administrator."""
+    home = DATA / "empty"
+    shutil.rmtree(home, ignore_errors=True)
+    password = json.loads((DATA / "demo.json").read_text())["password"]
+    own = environment | {"DATA_DIR": str(home), "DJANGO_SUPERUSER_PASSWORD": password}
+    for command in (["migrate", "-v0"], ["createsuperuser", "--noinput", "--username=admin", "--email=a@b.example"]):
+        subprocess.run([sys.executable, "manage.py", *command], cwd=BASE, env=own, check=True)
+    return own
 
 
 @contextmanager

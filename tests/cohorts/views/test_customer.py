@@ -22,6 +22,7 @@ from tests.factories import (
     make_membership,
     make_person,
     make_user,
+    name_customer,
 )
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +86,13 @@ def test_an_unknown_customer_has_a_page_that_says_so(viewer):
     assert "No user has this id" in answer.content.decode()
     make_user("nobody-else")
     assert viewer.get("/customers/company/nobody-else/").status_code == 404
+
+
+def test_a_customer_known_by_an_event_alone_has_a_page(viewer):
+    user = name_customer("user", "ann", NOW - DAY)
+    call(user, NOW - HOUR, route="/only")
+    assert "/only" in text_of(viewer.get(*page(user)))
+    assert "Nothing yet" in text_of(viewer.get(*page(name_customer("company", "acme"))))
 
 
 def test_an_erased_customer_says_when_and_nothing_else(viewer):
