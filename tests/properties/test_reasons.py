@@ -1,0 +1,68 @@
+"""Why a leaf about events turned: the reason that follows from asking the judge again with less."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cohorts.criteria import Before, Clock, View, parse
+from ingest.columns import open_columns
+from ingest.models import Customer, CustomerKind
+from tests import reference
+from tests.properties.comparing import KEPT_BODIES, recorded
+from tests.properties.definitions import OF_EVENTS
+from tests.properties.histories import histories
+from tests.reference_world import Clock as PlainClock
+from tests.reference_world import World
+
+pytestmark = pytest.mark.django_db
+EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "15"))
+
+
+@settings(
+    max_examples=EXAMPLES,
+    derandomize="PROPERTY_EXAMPLES" not in os.environ,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(histories(), st.data())
+def test_reasons_are_those_of_the_reference(history, data):
+    leaf = st.one_of(*(leaf(history.anchor) for leaf in OF_EVENTS))
+    nodes = data.draw(st.lists(leaf, min_size=5, max_size=15))
+    now = max(one.at for one in history.received)
+    since = now - data.draw(st.sampled_from([timedelta(seconds=1), *(timedelta(days=days) for days in (1, 7, 8, 30))]))
+    with recorded(history.received, history.sealed_after):
+        for node in nodes:
+            for user, reason in found_reasons(history, node, since, now).items():
+                assert reason == expected_reason(history, node, user, since, now), (node, user, since, now)
+
+
+def found_reasons(history: Any, node: dict[str, Any], since: datetime, now: datetime) -> dict[str, str]:
+    """Per user whose answer is another than before, the reason that the leaf gives."""
+    [leaf] = parse({"version": 1, "match": node}, CustomerKind.USER).leaves.values()
+    names = dict(Customer.objects.values_list("pk", "external_id"))
+    with open_columns().snapshot(since) as snapshot:
+        then = leaf.evaluate(View(snapshot, CustomerKind.USER, Clock(since, history.zone)))
+        before = Before(since, snapshot.universe(CustomerKind.USER), {})
+    with open_columns().snapshot(now) as snapshot:
+        answer = leaf.evaluate(View(snapshot, CustomerKind.USER, Clock(now, history.zone)))
+        turned = (then.members ^ answer.members) & before.universe & snapshot.universe(CustomerKind.USER)
+        return {names[id_]: str(each.reason) for id_, each in answer.evidence(turned, before).items()}
+
+
+def expected_reason(history: Any, node: dict[str, Any], user: str, since: datetime, now: datetime) -> str:
+    """Behavior if without the new events the answer were another, time if the clock of then would give another."""
+    world = World(history.received, PlainClock(now, history.zone), KEPT_BODIES)
+    answer = reference.matches(node, "user", user, world)
+    world.events = [event for event in world.events if event.time <= since and event.received <= since]
+    if reference.matches(node, "user", user, world) != answer:
+        return "behavior"
+    world.clock = PlainClock(since, history.zone)
+    return "time" if reference.matches(node, "user", user, world) != answer else "other"
