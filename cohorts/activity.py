@@ -37,6 +37,12 @@ def activity_of(customer: Customer, now: datetime, days: int) -> Activity:
     return Activity(first, last, shown, events, errors)
 
 
+def seen_of(customer: Customer, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """When the customer was first and last seen. Raises ColumnsDamaged."""
+    with open_columns().snapshot(now) as snapshot:
+        return _seen(snapshot, customer)
+
+
 def _seen(snapshot: Snapshot, customer: Customer) -> tuple[datetime | None, datetime | None]:
     events = _events(snapshot, customer, Span(None, snapshot.at + _TO_THE_END))
     [row] = snapshot.rows(events.aggregate(first=events.time.min(), last=events.time.max())).to_pylist()

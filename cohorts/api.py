@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from cohorts.activity import seen_of
 from cohorts.edit import edit_cohort, pause_time
 from cohorts.feed import Cursor, InvalidCursor, cohorts_of, read_changes, read_members
 from cohorts.models import Cohort
@@ -215,10 +216,15 @@ class CustomerViewSet(viewsets.ReadOnlyModelViewSet[Customer]):
 
     @extend_schema(responses=CustomerDetailSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """A customer, with the cohorts that it is in."""
+        """A customer, when it was seen, and the cohorts that it is in."""
         customer = self.get_object()
+        try:
+            first, last = seen_of(customer, timezone.now())
+        except ColumnsDamaged:  # the rest can be told all the same
+            first = last = None
         stays = [{"id": cohort.pk, "name": cohort.name, "since": since} for cohort, since in cohorts_of(customer)]
-        return Response(CustomerDetailSerializer({**customer_of(customer), "cohorts": stays}).data)
+        seen = {"first_seen_time": first, "last_seen_time": last}
+        return Response(CustomerDetailSerializer({**customer_of(customer), **seen, "cohorts": stays}).data)
 
 
 @contextmanager

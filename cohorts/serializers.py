@@ -277,8 +277,12 @@ class StaySerializer(serializers.Serializer[Any]):
 
 
 class CustomerDetailSerializer(CustomerSerializer):
-    """A customer with its cohorts."""
+    """A customer with its cohorts, and when it was seen."""
 
+    first_seen_time = serializers.DateTimeField(
+        allow_null=True, help_text="Of its first event; null without events and while the columns cannot be read."
+    )
+    last_seen_time = serializers.DateTimeField(allow_null=True, help_text="Of its last event.")
     cohorts = StaySerializer(many=True)
 
 

@@ -47,6 +47,11 @@ class HashedNames(StaticFilesStorage):
 class HashedFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
     """Serves every file under its own name and under the hashed one, which never changes its content."""
 
+    def add_files(self, root: str, prefix: str | None = None) -> None:
+        """Files that were collected; without any there is no directory, and nothing to warn of."""
+        if Path(root).is_dir():
+            super().add_files(root, prefix)
+
     def add_file_to_dictionary(self, url: str, path: str, stat_cache: Any = None) -> None:
         super().add_file_to_dictionary(url, path, stat_cache=stat_cache)
         if url.endswith(HASHED):

@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from cohorts.models import Cohort, Membership
 from cohorts.refresh import evaluate_now
+from ingest.columns import open_columns
 from ingest.models import Scope
 from tests.factories import (
     NOON,
@@ -16,6 +17,7 @@ from tests.factories import (
     make_change,
     make_cohort,
     make_customer,
+    make_event,
     make_membership,
     make_person,
     make_user,
@@ -522,6 +524,17 @@ def test_customers_are_found_by_kind_id_and_email(api):
     assert found("?company_id=u1") == []
     assert found("?search=ACM") == ["acme"]
     assert found("?search=one@") == ["u1"]
+
+
+def test_a_customer_is_told_with_when_it_was_seen(api, now):
+    person = make_user("u1", now)
+    for hours in (5, 3, 1):
+        make_event(person, now - timedelta(hours=hours))
+    open_columns().seal(now)
+
+    told = api.get(f"/api/customers/{person.pk}/").json()
+
+    assert (told["first_seen_time"], told["last_seen_time"]) == ("2026-03-02T07:00:00Z", "2026-03-02T11:00:00Z")
 
 
 def test_a_customer_is_told_with_its_cohorts(api):
