@@ -11,6 +11,8 @@ MOST_STEPS = 60
 NAME = re.compile(rf"(?P<path>match{STEP}{{0,{MOST_STEPS}}})(?::(?P<hint>[a-z]{{1,20}}))?")
 _STEPS = re.compile(r"([a-z_]+)|\[([0-9]+)\]")
 Step = str | int
+HOLDERS: dict[type, type] = {int: list, str: dict}
+"Sort of step -> what it is taken in."
 
 
 def steps(path: str) -> list[Step]:
@@ -26,10 +28,7 @@ def identify(path: str) -> str:
 def get(document: Any, path: str) -> Any:
     """What stands at the path. Raises LookupError where there is nothing."""
     for step in steps(path):
-        if (isinstance(step, int) and isinstance(document, list)) or (
-            isinstance(step, str) and isinstance(document, dict)
-        ):
-            document = document[step]
-        else:
+        if type(document) is not HOLDERS[type(step)]:
             raise LookupError(path)
+        document = document[step]
     return document
