@@ -11,8 +11,6 @@ MOST_STEPS = 60
 NAME = re.compile(rf"(?P<path>match{STEP}{{0,{MOST_STEPS}}})(?::(?P<hint>[a-z]{{1,20}}))?")
 _STEPS = re.compile(r"([a-z_]+)|\[([0-9]+)\]")
 Step = str | int
-HOLDERS: dict[type, type] = {int: list, str: dict}
-"Sort of step -> what it is taken in."
 
 
 def steps(path: str) -> list[Step]:
@@ -27,8 +25,14 @@ def identify(path: str) -> str:
 
 def get(document: Any, path: str) -> Any:
     """What stands at the path. Raises LookupError where there is nothing."""
+    found = document
     for step in steps(path):
-        if type(document) is not HOLDERS[type(step)]:
+        if not _holds(found, step):
             raise LookupError(path)
-        document = document[step]
-    return document
+        found = found[step]
+    return found
+
+
+def _holds(value: Any, step: Step) -> bool:
+    """Whether it is a list for a place, an object for a key."""
+    return isinstance(value, list if isinstance(step, int) else dict)
