@@ -115,7 +115,8 @@ class Seen:
     def _instants(self, who: str) -> dict[str, np.ndarray]:
         """`first, last, received` by id, of the pairs' users, their companies, or their users without a company."""
         key = ("instants", who, *(each.checksum for each in self._parts[0]))
-        kept = self.engine.memo.get(key, lambda: _put_all(_grown({}, np.zeros(0, np.int64)), who, self._lasting))
+        nothing = {name: np.full(1, none) for name, none in _NONE.items()}
+        kept = self.engine.memo.get(key, lambda: _put_all(nothing, who, self._lasting))
         return _put_all(kept, who, [self._others])
 
     @property
@@ -130,10 +131,10 @@ _NONE = {"first": NEVER, "last": -NEVER, "received": NEVER}
 
 def _put_all(found: Arrays, who: str, parts: Iterable[Arrays]) -> dict[str, np.ndarray]:
     """A copy of the instants with those of the pairs put in."""
-    grown = _grown(found, np.zeros(0, np.int64))
+    grown = {name: array.copy() for name, array in found.items()}
     for part in parts:
         ids = np.where(part["company"] == 0, part["user"], 0) if who == ALONE else part[who]
-        grown = _grown(grown, ids, copy=False)
+        grown = _grown(grown, ids)
         np.minimum.at(grown["first"], ids, part["first"])
         np.maximum.at(grown["last"], ids, part["last"])
         np.minimum.at(grown["received"], ids, part["received"])
@@ -142,19 +143,13 @@ def _put_all(found: Arrays, who: str, parts: Iterable[Arrays]) -> dict[str, np.n
     return grown
 
 
-def _grown(found: Arrays, ids: np.ndarray, *, copy: bool = True) -> dict[str, np.ndarray]:
-    """The instants with room for the ids."""
-    size = 1 + int(ids.max(initial=0))
-    grown = {}
-    for name, none in _NONE.items():
-        array = found.get(name, np.zeros(0, np.int64))
-        missing = size - len(array)
-        if missing > 0:
-            array = np.concatenate([array, np.full(missing, none)])
-        elif copy:
-            array = array.copy()
-        grown[name] = array
-    return grown
+def _grown(found: Arrays, ids: np.ndarray) -> dict[str, np.ndarray]:
+    """The instants, with room for the ids where they lack it."""
+    missing = max(0, 1 + int(ids.max(initial=0)) - len(found["first"]))
+    return {
+        name: np.concatenate([array, np.full(missing, _NONE[name])]) if missing else array
+        for name, array in found.items()
+    }
 
 
 def _as_times(instants: np.ndarray) -> pa.Array:

@@ -97,9 +97,6 @@ class Snapshot(Protocol):
         """Every visible event in the span once, whoever it belongs to: the columns of `events`, and in place of
         `customer` the `user_id` and `company_id` that it names (null for none)."""
 
-    def new_events(self, kind: CustomerKind, span: Span, since: datetime) -> ir.Table:
-        """Those of `events` that were not yet visible at `since`; reads recent segments only."""
-
     def weigh(self, chosen: Callable[[ir.Table], ir.Table], key: str | None) -> Weighing:
         """Weigh the rows that `chosen` leaves of a table with the columns of `all_events`.
 

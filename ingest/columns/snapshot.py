@@ -30,11 +30,11 @@ from ingest.columns.layout import (
     PROFILE_ROWS,
 )
 from ingest.columns.links import link
-from ingest.columns.memo import Arrays, Memo
+from ingest.columns.memo import Arrays
 from ingest.columns.tables import Cursor
 from ingest.columns.visible import MAPS as MAP_COLUMNS
 from ingest.columns.visible import VALUES, VERSION, Visible
-from ingest.columns.weighing import SOURCE, Weighing
+from ingest.columns.weighing import SOURCE, Weighing, reading
 from ingest.columns.weights import Adoption
 from ingest.fields import Field, FieldType
 from ingest.models import Customer, CustomerKind, Erasure, Segment
@@ -68,17 +68,17 @@ class DuckDBSnapshot:
         view = self._make("VIEW", ("all events", span), lambda: self._visible.events(span))
         return self._table(view, ALL_EVENT_ROWS)
 
-    def new_events(self, kind: CustomerKind, span: Span, since: datetime) -> ir.Table:
-        return self._table(self._events(kind, span, since), EVENT_ROWS)
-
     def weigh(self, chosen: Callable[[ir.Table], ir.Table], key: str | None) -> Weighing:
         def compile_() -> str:
             return str(self._backend.compile(chosen(self._table(SOURCE, ALL_EVENT_ROWS))))
 
-        sql = compile_() if key is None else self._engine.compile(("weigh", key), compile_)
+        sql = self._compiled("weigh", key, compile_)
         return Weighing(
             sql, self._keep and key is not None, self._engine, self._visible, self._arrays, self._links, self._arrived
         )
+
+    def _compiled(self, what: str, key: str | None, compile_: Callable[[], str]) -> str:
+        return compile_() if key is None else self._engine.compile((what, key), compile_)
 
     def _arrived(self, since: datetime) -> str:
         """The events that were not yet visible then, as a table of their own: few, and asked by many leaves."""
@@ -120,16 +120,17 @@ class DuckDBSnapshot:
             profiles = self._table(SOURCE, PROFILE_ROWS)
             return str(self._backend.compile(profiles.filter(test(profiles)).select("customer")))
 
-        sql = compile_() if key is None else self._engine.compile(("passing", key), compile_)
-        found = self._fetch(sql.replace(f'"{SOURCE}"', _profiles_in(self._fresh(), kind)))
+        sql = f"SELECT customer FROM ({self._compiled('passing', key, compile_)})"
+        found = self._fetch(reading(_profiles_in(self._fresh(), kind), sql))
         base = self._visible.base()
         if base is not None:
-            of_base = sql.replace(f'"{SOURCE}"', _profiles_in(f"{catalog(base)}.newest", kind))
-            memo = self._engine.memo if self._keep and key is not None else Memo(0)
-            kept = memo.get(("passing", base.checksum, of_base), lambda: self._arrays(of_base))
+            of_base = reading(_profiles_in(f"{catalog(base)}.newest", kind), sql)
+            lasting = self._keep and key is not None
+            of_key = ("passing", base.checksum, of_base)
+            kept = self._engine.memo.get(of_key, lambda: self._arrays(of_base)) if lasting else self._arrays(of_base)
             found |= BitMap(kept["customer"].astype(np.uint32)) - self._fetch(f"SELECT customer FROM {self._fresh()}")
         if by_id:
-            found |= self._fetch(sql.replace(f'"{SOURCE}"', f"(SELECT * FROM {self._profiles(kind)})"))
+            found |= self._fetch(reading(f"SELECT * FROM {self._profiles(kind)}", sql))
         return found
 
     def users_of(self, companies: BitMap) -> BitMap:
@@ -427,4 +428,4 @@ class DuckDBSnapshot:
 def _profiles_in(table: str, kind: CustomerKind) -> str:
     """The newest versions in a table as rows of `layout.PROFILE_ROWS`."""
     columns = f"customer, external_id, received_at AS held_from, {MAP_COLUMNS}"
-    return f"(SELECT {columns} FROM {table} WHERE kind = '{kind}')"
+    return f"SELECT {columns} FROM {table} WHERE kind = '{kind}'"

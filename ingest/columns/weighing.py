@@ -13,9 +13,8 @@ from ingest.columns.visible import Visible, within_span
 from ingest.columns.weights import Adoption, Weights, add_up
 from ingest.models import CustomerKind, Segment
 
-SOURCE = "chosen_events_a96fb2c4"
-"""The table that the SQL of a choice reads: no text in a criterion says this by chance, and none can by intent,
-since texts stand in quotes that this is never in."""
+SOURCE = "source"
+"""The table that the SQL of a choice reads."""
 
 
 @dataclass(frozen=True)
@@ -33,30 +32,35 @@ class Weighing:
 
     def within(self, kind: CustomerKind, span: Span) -> Weights:
         if not self.lasting:
-            return self._add_up([self._of(f"({self.visible.events(span)})", kind)], kind)
+            return self._add_up([self._of(self.visible.events(span), kind)], kind)
         days, others = self.visible.split(span)
         kept = [self._of_days(segment, within, kind) for segment, within in days]
-        return self._add_up([*kept, self._of(f"({others})", kind)], kind)
+        return self._add_up([*kept, self._of(others, kind)], kind)
 
     def arrived(self, kind: CustomerKind, span: Span, since: datetime) -> Weights:
-        return self._add_up([self._of(f"({within_span(self.new_since(since), span)})", kind)], kind)
+        return self._add_up([self._of(within_span(self.new_since(since), span), kind)], kind)
 
     def seen_then(self, kind: CustomerKind, spans: Sequence[Span], then: datetime) -> Weights:
         before = Visible(self.visible.segments, then)
-        return self._add_up([self._of(f"({before.events(span)})", kind) for span in spans], kind)
+        return self._add_up([self._of(before.events(span), kind) for span in spans], kind)
 
     def _of_days(self, segment: Segment, days: Span, kind: CustomerKind) -> Arrays:
         """What is in these UTC days of a segment, which change once a day, or never when they are all of it."""
-        source = f"({self.visible.days_of(segment, days)})"
+        source = self.visible.days_of(segment, days)
         key = ("weights", segment.checksum, self.chosen, kind, source)
         return self.engine.memo.get(key, lambda: self._of(source, kind))
 
     def _of(self, source: str, kind: CustomerKind) -> Arrays:
-        events = self.chosen.replace(f'"{SOURCE}"', source)
-        return self.read(f"SELECT {_COLUMNS[kind]}, sum(weight)::BIGINT AS n FROM ({events}) GROUP BY ALL")
+        sums = f"SELECT {_COLUMNS[kind]}, sum(weight)::BIGINT AS n FROM ({self.chosen}) GROUP BY ALL"
+        return self.read(reading(source, sums))
 
     def _add_up(self, parts: Sequence[Arrays], kind: CustomerKind) -> Weights:
         return add_up(parts, self.adoption() if kind == CustomerKind.COMPANY else None)
+
+
+def reading(source: str, sql: str) -> str:
+    """SQL that reads SOURCE, with a query in its place; by name, since criteria put texts of people into the SQL."""
+    return f"WITH {SOURCE} AS NOT MATERIALIZED ({source}) {sql}"
 
 
 _COLUMNS = {

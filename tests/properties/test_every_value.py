@@ -48,6 +48,8 @@ TEXTS += [
     "é",
     "e\u0301",
 ]
+LIKE_SQL = ['"source"', '"source" WHERE 1=1) --', "' OR 1=1 --", "'; DROP TABLE events; --", "{0}", "%s", "$1", "?"]
+TEXTS += LIKE_SQL
 TIMES = [NOON.isoformat(), "2026-03-02", "2026-03-02T12:00:00", "2026-03-02T17:45+05:45", "20260302T115959Z"]
 TIMES += ["2026-03-02T12:00:00.0000009Z", "2026-03-02T11:00:00.000001Z", "2026-13-02T00:00:00Z", "2027-01-01T00:00:00Z"]
 NUMBERS = [0, -0.0, 1, 1.0, 0.1, 400, -3, 2.5, 1e18, 2**53, 5e-324, 1772452800]
@@ -56,6 +58,8 @@ VALUES: list[Any] = [*TEXTS, *TIMES, *NUMBERS, *OTHERS]
 
 ASKED: list[tuple[Any, ...]] = [
     *(("is", text) for text in ["pro", "400", "true", "100%", "İSTANBUL", "é", "2026-03-02", " "]),
+    *(("is", text) for text in LIKE_SQL),
+    *(("contains", text) for text in LIKE_SQL),
     *(("is", number) for number in [0, -0.0, 1, 400.0, 0.1, 2**53, 5e-324]),
     *(("is", other) for other in [True, False, ["pro", 400, False], [0, 1, 2.5], ["Pro", "pr"], [True, 1]]),
     *(("is_not", value) for value in ["pro", 400, True, ["pro", 400, False]]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,9 +11,10 @@ from pyroaring import BitMap
 
 from ingest.columns import Span, compact, open_columns
 from ingest.columns.snapshot import DuckDBSnapshot
-from ingest.models import CustomerKind, SealQueue, Segment
+from ingest.models import CustomerKind, Event, SealQueue, Segment
 from tests.factories import add_version, enqueue, make_event, name_customer
 from tests.ingest.columns.plain import Plain
+from tests.properties.comparing import as_if_large
 
 pytestmark = pytest.mark.django_db
 KINDS = (CustomerKind.USER, CustomerKind.COMPANY)
@@ -23,6 +25,18 @@ def aware(time: datetime | None) -> datetime | None:
     return time and time.replace(tzinfo=UTC)
 
 
+def is_in(event: Event, span: Span) -> bool:
+    return (span.start is None or span.start <= event.time) and event.time < span.end
+
+
+def weights(owned: list[tuple[int, Event]]) -> dict[int, int]:
+    """What the events of each owner weigh together."""
+    summed: Counter[int] = Counter()
+    for owner, event in owned:
+        summed[owner] += event.weight
+    return dict(summed)
+
+
 def agree(snapshot: DuckDBSnapshot, plain: Plain) -> None:
     """Everything a snapshot hands out is what the rows say."""
     at = plain.at
@@ -31,9 +45,7 @@ def agree(snapshot: DuckDBSnapshot, plain: Plain) -> None:
     for span in (Span(None, at + HOUR), Span(at - 40 * HOUR, at - 10 * HOUR)):
         rows = snapshot.rows(snapshot.all_events(span)).to_pylist()
         assert sorted((row["id"], row["user_id"], row["company_id"]) for row in rows) == sorted(
-            (event.pk, event.user_id, event.company_id)
-            for event in plain.seen
-            if (span.start is None or span.start <= event.time) and event.time < span.end
+            (event.pk, event.user_id, event.company_id) for event in plain.seen if is_in(event, span)
         )
     for kind in KINDS:
         activity = plain.activity(kind)
@@ -56,14 +68,18 @@ def agree(snapshot: DuckDBSnapshot, plain: Plain) -> None:
         for span in (Span(None, at + HOUR), Span(at - 40 * HOUR, at - 10 * HOUR)):
             rows = snapshot.rows(snapshot.events(kind, span)).to_pylist()
             assert sorted((row["customer"], row["id"]) for row in rows) == sorted(
-                (owner, event.pk)
-                for owner, event in plain.events(kind)
-                if (span.start is None or span.start <= event.time) and event.time < span.end
+                (owner, event.pk) for owner, event in plain.events(kind) if is_in(event, span)
             )
         since = at - 20 * HOUR
         new = [(owner, event) for owner, event in plain.events(kind) if max(event.time, event.received_at) > since]
-        rows = snapshot.rows(snapshot.new_events(kind, Span(None, at + HOUR), since)).to_pylist()
-        assert sorted((row["customer"], row["id"]) for row in rows) == sorted((owner, event.pk) for owner, event in new)
+        weighing = snapshot.weigh(lambda events: events, "all of them")
+        everybody = BitMap(plain.ids)
+        assert weighing.arrived(kind, Span(None, at + HOUR), since).of(everybody) == weights(new)
+        for span in (Span(None, at + HOUR), Span(at - 40 * HOUR, at - 10 * HOUR)):
+            inside = [each for each in plain.events(kind) if is_in(each[1], span)]
+            assert weighing.within(kind, span).of(everybody) == weights(inside)
+            then = [each for each in inside if max(each[1].time, each[1].received_at) <= since]
+            assert weighing.seen_then(kind, [span], since).of(everybody) == weights(then)
         rows = snapshot.rows(snapshot.new_activity(kind, since)).to_pylist()
         assert {row["customer"]: (aware(row["first_new"]), aware(row["last_new"])) for row in rows} == {
             owner: (min(e.time for o, e in new if o == owner), max(e.time for o, e in new if o == owner))
@@ -100,8 +116,9 @@ def test_columns_agree_with_the_rows_at_any_instant(seed, now, monkeypatch):
         open_columns().seal(start + (step + 1) * 10 * HOUR)
     assert Segment.objects.filter(state="published", kind="summary").count() == 1
     for at in (now + 9 * HOUR, now, *(start + timedelta(minutes=chance.randrange(6000)) for _ in range(3))):
-        with open_columns().snapshot(at) as snapshot:
-            agree(snapshot, Plain(at))
+        for keep in (False, True):
+            with as_if_large(keep), open_columns().snapshot(at, keep=keep) as snapshot:
+                agree(snapshot, Plain(at))
 
 
 def test_an_early_event_is_not_seen_before_its_time(now):
