@@ -23,7 +23,7 @@ from ingest.columns import open_columns
 from ingest.columns.interface import Sealed
 from ingest.models import SealQueue
 from notifications.batching import due_subscriptions, settle
-from notifications.delivery import deliver, due_deliveries
+from notifications.dispatch import TURN, deliver_waiting, due_channels
 from notifications.models import Attempt, Batch, Subscription
 
 logger = logging.getLogger(__name__)
@@ -51,9 +51,9 @@ def run_cycle(now: datetime) -> CycleReport:
     for subscription in due_subscriptions(now):
         with report_faults(report, f"batch for {subscription}"):
             report.batches += present(settle(subscription, now))
-    for delivery in due_deliveries(now):
-        with report_faults(report, f"delivery {delivery}"):
-            report.attempts += present(deliver(delivery, now))
+    for channel in due_channels(now):
+        with report_faults(report, f"deliveries to {channel}"):
+            report.attempts += deliver_waiting(channel.pk, now)
     return report
 
 
@@ -61,7 +61,7 @@ class UnitKind(StrEnum):
     SEAL = "seal"
     COHORT = "cohort"
     SUBSCRIPTION = "subscription"
-    DELIVERY = "delivery"
+    CHANNEL = "channel"
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def due_units(now: datetime) -> list[Unit]:
     units = [Unit(UnitKind.SEAL)] if SealQueue.objects.exists() else []
     units += [Unit(UnitKind.COHORT, str(cohort.pk)) for cohort in due_cohorts(now)]
     units += [Unit(UnitKind.SUBSCRIPTION, str(subscription.pk)) for subscription in due_subscriptions(now)]
-    units += [Unit(UnitKind.DELIVERY, str(delivery)) for delivery in due_deliveries(now)]
+    units += [Unit(UnitKind.CHANNEL, str(channel.pk)) for channel in due_channels(now)]
     return units
 
 
@@ -92,8 +92,8 @@ def run_unit(unit: Unit, now: datetime) -> None:
         case UnitKind.SUBSCRIPTION:
             for subscription in Subscription.objects.filter(pk=unit.pk):
                 settle(subscription, now)
-        case UnitKind.DELIVERY:
-            deliver(uuid.UUID(unit.pk), now)
+        case UnitKind.CHANNEL:
+            deliver_waiting(uuid.UUID(unit.pk), now, TURN)
 
 
 @contextmanager

@@ -59,9 +59,12 @@ def work(kind: str, pk: str, at: datetime) -> None:
 
 
 def follows(unit: Unit, done: Unit, succeeded: bool) -> bool:
-    """Whether `unit` may run right after `done`: a later stage always, another unit of the same stage after success."""
+    """Whether `unit` may run right after `done`: a later stage always, a unit of the same stage after success.
+
+    A channel may have its turn again at once: a turn that was over has sent something. Nothing else runs twice.
+    """
     behind = STAGES.index(unit.kind) - STAGES.index(done.kind)
-    return behind > 0 or (behind == 0 and succeeded and unit != done)
+    return behind > 0 or (behind == 0 and succeeded and (unit != done or unit.kind == UnitKind.CHANNEL))
 
 
 def enqueue(units: Sequence[Unit], at: datetime, done: Unit | None = None) -> None:

@@ -1,6 +1,6 @@
 """Out of the door: claim a delivery, send it, record what became of it, and when to try again.
 
-Nothing is locked while a request is under way. A claim is committed before the request and counts as an attempt, so
+`notifications/dispatch.py` says which channel has its turn. Nothing is locked while a request is under way. A claim is committed before the request and counts as an attempt, so
 that a message which kills its process is given up in the end too; it already names the time of the next attempt, so
 that one which is cut off follows the same schedule. `mark_delivered`, `mark_waiting`, `mark_dead` and
 `mark_replayed` are the only writers of a delivery's state.
@@ -44,6 +44,8 @@ DELAYS = (
 JITTER = 0.1
 LEASE = timedelta(seconds=60)
 """How long a claim holds: several times what a send may take."""
+REST = 4
+"""How much longer than a failed attempt took its channel rests: one that hangs holds a fifth of one worker."""
 SETTLED = (Delivery.State.DELIVERED, Delivery.State.DEAD)
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(hours=24)
 """Bounds of what a destination may ask for."""
@@ -58,10 +60,23 @@ class Claim:
     attempt: Attempt
 
 
-def due_deliveries(now: datetime) -> list[uuid.UUID]:
-    """Ids of the deliveries to send, each channel's oldest first; those of paused and of busy channels wait."""
-    busy = _on_their_way(now).filter(channel=OuterRef("channel"))
-    due = _claimable(now).filter(~Exists(busy), channel__paused_at=None)
+def claimable(now: datetime) -> QuerySet[Delivery]:
+    """What waits and is due, and is on its way with nobody."""
+    unleased = Q(leased_until=None) | Q(leased_until__lte=now)
+    return Delivery.objects.filter(unleased, state=Delivery.State.PENDING, next_attempt_at__lte=now)
+
+
+def on_their_way(now: datetime) -> QuerySet[Delivery]:
+    """What a worker sends just now, or was sending when it died, until its lease ends."""
+    return Delivery.objects.filter(leased_by__isnull=False, leased_until__gt=now)
+
+
+def due_deliveries(now: datetime, channel_id: uuid.UUID | None = None) -> list[uuid.UUID]:
+    """Ids of the deliveries to send, of one channel if given, oldest first; paused and busy channels wait."""
+    busy = on_their_way(now).filter(channel=OuterRef("channel"))
+    due = claimable(now).filter(~Exists(busy), channel__paused_at=None)
+    if channel_id is not None:
+        due = due.filter(channel=channel_id)
     return list(due.order_by("created_at", "batch__sequence", "part", "recipient").values_list("pk", flat=True))
 
 
@@ -145,37 +160,28 @@ def mark_replayed(deliveries: QuerySet[Delivery], now: datetime) -> int:
     )
 
 
-def mark_channel(channel_id: uuid.UUID, outcome: Outcome, at: datetime) -> None:
-    """Note on the channel how the newest attempt went."""
+def mark_channel(channel_id: uuid.UUID, outcome: Outcome, at: datetime, took: timedelta = timedelta()) -> None:
+    """Note on the channel how the newest attempt went, which ended `at`."""
     channel = Channel.objects.filter(pk=channel_id)
     if outcome.succeeded:
-        channel.update(last_success_at=at, failing_since=None, last_error="")
+        channel.update(served_at=at, rests_until=None, last_success_at=at, failing_since=None, last_error="")
     else:
-        channel.update(last_error=outcome.error)
+        channel.update(served_at=at, rests_until=at + REST * took, last_error=outcome.error)
         channel.filter(failing_since=None).update(failing_since=at)
-
-
-def _claimable(now: datetime) -> QuerySet[Delivery]:
-    unleased = Q(leased_until=None) | Q(leased_until__lte=now)
-    return Delivery.objects.filter(unleased, state=Delivery.State.PENDING, next_attempt_at__lte=now)
-
-
-def _on_their_way(now: datetime) -> QuerySet[Delivery]:
-    return Delivery.objects.filter(leased_by__isnull=False, leased_until__gt=now)
 
 
 def _claim(delivery_id: uuid.UUID, now: datetime) -> Claim | None:
     """Durable: when this returns, the attempt is committed and counted."""
     with transaction.atomic(durable=True):
         channel = _lock_channel(delivery_id)
-        if channel is None or channel.paused_at or _on_their_way(now).filter(channel=channel).exists():
+        if channel is None or channel.paused_at or on_their_way(now).filter(channel=channel).exists():
             return None
         exhausted = Q(attempt_count__gte=F("replayed_after") + len(DELAYS))
-        if mark_dead(_claimable(now).filter(exhausted, pk=delivery_id), _given_up("it was cut off")):
+        if mark_dead(claimable(now).filter(exhausted, pk=delivery_id), _given_up("it was cut off")):
             return None
         owner = uuid.uuid4()
         number = F("attempt_count") + 1
-        claimed = _claimable(now).filter(pk=delivery_id)
+        claimed = claimable(now).filter(pk=delivery_id)
         if not claimed.update(attempt_count=number, leased_by=owner, leased_until=now + LEASE):
             return None
         delivery = Delivery.objects.select_related("channel").get(pk=delivery_id)
@@ -213,7 +219,7 @@ def _finish(claim: Claim, outcome: Outcome, took: timedelta) -> None:
     ended = attempt.started_at + took
     ours = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PENDING, leased_by=claim.owner)
     if _mark(ours, delivery, outcome, ended):
-        mark_channel(delivery.channel_id, outcome, ended)
+        mark_channel(delivery.channel_id, outcome, ended, took)
 
 
 def _mark(ours: QuerySet[Delivery], delivery: Delivery, outcome: Outcome, ended: datetime) -> bool:

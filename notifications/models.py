@@ -60,6 +60,10 @@ class Channel(EditedByPeople):
     last_error = models.TextField(blank=True, editable=False)
     "The newest failure in words; cleared by a success."
     last_success_at = models.DateTimeField(null=True, editable=False)
+    served_at = models.DateTimeField(null=True, editable=False)
+    "When the newest attempt ended: of several channels that wait, the one served longest ago has its turn."
+    rests_until = models.DateTimeField(null=True, editable=False)
+    "After a failure that took long: so that it does not hold up the others."
 
     def __str__(self) -> str:
         return self.name
@@ -214,8 +218,8 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["batch", "part", "recipient"], name="delivery_part"),
         ]
         indexes = [
-            # Finds what is due; settled rows are not in it.
-            models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="delivery_due"),
+            # Finds the channels to serve, and what is due on one; settled rows are not in it.
+            models.Index(fields=["channel", "next_attempt_at"], condition=Q(state="pending"), name="delivery_waiting"),
             # Lists of deliveries, newest first: their ids are random.
             models.Index(fields=["-created_at"], name="delivery_newest"),
             models.Index(fields=["channel", "-created_at"], name="delivery_of_channel"),

@@ -152,7 +152,7 @@ def test_units_do_what_a_cycle_does(cohort, now, receiver):
         run_unit(units[0], later)
         run_unit(units[0], later)  # a unit that is found twice does no harm
         done.append(units[0].kind)
-    assert done == [UnitKind.SEAL, UnitKind.COHORT, UnitKind.SUBSCRIPTION, UnitKind.DELIVERY]
+    assert done == [UnitKind.SEAL, UnitKind.COHORT, UnitKind.SUBSCRIPTION, UnitKind.CHANNEL]
     [request] = receiver.requests
     assert [added["user_id"] for added in request.json["added"]] == ["ann"]
 

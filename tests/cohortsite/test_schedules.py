@@ -41,8 +41,8 @@ def cohort(number):
     return Unit(UnitKind.COHORT, f"cohort-{number}")
 
 
-def delivery(number):
-    return Unit(UnitKind.DELIVERY, f"delivery-{number}")
+def channel(number):
+    return Unit(UnitKind.CHANNEL, f"channel-{number}")
 
 
 def queued():
@@ -64,31 +64,31 @@ def work_off(*, most=100):
 
 
 def test_a_tick_enqueues_what_is_due_and_shows_that_the_worker_lives(due):
-    due.append(delivery(1))
+    due.append(channel(1))
     before = timezone.now()
     tick()
-    assert queued() == ["delivery delivery-1"]
+    assert queued() == ["channel channel-1"]
     assert Heartbeat.objects.get(name=WORKER).at >= before
 
 
 def test_a_unit_that_waits_is_not_enqueued_again(due):
-    due.append(delivery(1))
+    due.append(channel(1))
     tick()
     tick()
-    assert queued() == ["delivery delivery-1"]
+    assert queued() == ["channel channel-1"]
 
 
 def test_no_more_than_two_units_for_each_worker_are_enqueued(due, settings):
     settings.WORKERS = 2
-    due += [delivery(number) for number in range(10)]
+    due += [channel(number) for number in range(10)]
     tick()
     tick()
-    assert queued() == [f"delivery delivery-{number}" for number in range(4)]
+    assert queued() == [f"channel channel-{number}" for number in range(4)]
 
 
 def test_everything_that_is_due_is_done_within_one_tick(due, run, settings):
     settings.WORKERS = 1
-    due += [SEAL, *(cohort(number) for number in range(5)), *(delivery(number) for number in range(5))]
+    due += [SEAL, *(cohort(number) for number in range(5)), *(channel(number) for number in range(5))]
     tick()
     work_off()
     assert due == []
@@ -104,13 +104,13 @@ def test_cohorts_wait_for_sealing_and_follow_it_at_once(due, run):
 
 
 def test_deliveries_do_not_wait_for_sealing(due):
-    due += [SEAL, cohort(1), delivery(1)]
+    due += [SEAL, cohort(1), channel(1)]
     tick()
-    assert queued() == ["seal", "delivery delivery-1"]
+    assert queued() == ["seal", "channel channel-1"]
 
 
 def test_what_a_unit_makes_due_is_found_without_another_tick(due, monkeypatch):
-    stages = [SEAL, cohort(1), Unit(UnitKind.SUBSCRIPTION, "1"), delivery(1)]
+    stages = [SEAL, cohort(1), Unit(UnitKind.SUBSCRIPTION, "1"), channel(1)]
     done = []
 
     def run_unit(unit, now):
@@ -132,13 +132,13 @@ def test_cohorts_and_batches_are_made_as_of_the_minute_of_the_tick(due, monkeypa
         due.remove(unit)
 
     monkeypatch.setattr(schedules, "run_unit", run_unit)
-    due += [cohort(1), Unit(UnitKind.SUBSCRIPTION, "1"), delivery(1)]
+    due += [cohort(1), Unit(UnitKind.SUBSCRIPTION, "1"), channel(1)]
     clock = timezone.now()
     monkeypatch.setattr(schedules.timezone, "now", lambda: clock)
     tick()
     work_off()
     minute = clock.replace(second=0, microsecond=0)
-    assert times == {UnitKind.COHORT: minute, UnitKind.SUBSCRIPTION: minute, UnitKind.DELIVERY: clock}
+    assert times == {UnitKind.COHORT: minute, UnitKind.SUBSCRIPTION: minute, UnitKind.CHANNEL: clock}
 
 
 def test_events_that_come_while_sealing_wait_for_the_next_tick(due, monkeypatch):
@@ -165,25 +165,25 @@ def test_deliveries_go_on_when_sealing_fails(due, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(schedules, "run_unit", run_unit)
-    due += [SEAL, delivery(1)]
+    due += [SEAL, channel(1)]
     with pytest.raises(OSError, match="disk full"):
         work("seal", "", timezone.now())
-    assert queued() == ["delivery delivery-1"]
+    assert queued() == ["channel channel-1"]
 
 
 def test_the_task_of_a_dead_worker_is_forgotten_and_its_unit_found_again(due, settings):
-    due.append(delivery(1))
+    due.append(channel(1))
     tick()
     fetched_at = timezone.now() - timedelta(seconds=2 * settings.Q_CLUSTER["timeout"] + 1)
     OrmQ.objects.update(lock=fetched_at + timedelta(seconds=settings.Q_CLUSTER["retry"]))
     dead = OrmQ.objects.get().pk
     tick()
-    assert queued() == ["delivery delivery-1"]
+    assert queued() == ["channel channel-1"]
     assert OrmQ.objects.get().pk != dead
 
 
 def test_the_task_of_a_busy_worker_is_kept(due, settings):
-    due.append(delivery(1))
+    due.append(channel(1))
     tick()
     fetched_at = timezone.now() - timedelta(seconds=settings.Q_CLUSTER["timeout"])
     OrmQ.objects.update(lock=fetched_at + timedelta(seconds=settings.Q_CLUSTER["retry"]))
@@ -228,7 +228,24 @@ def test_a_schedule_that_would_stop_all_others_is_switched_off(now):
 
 
 def test_a_start_empties_the_queue_and_asks_for_a_tick(due, now):
-    due.append(delivery(1))
+    due.append(channel(1))
     enqueue(due, now)
     start(now)
     assert queued() == [TICK]
+
+
+def test_a_channel_with_more_to_send_has_further_turns_after_the_others(due, monkeypatch, settings):
+    settings.WORKERS = 1
+    turns = []
+
+    def run_unit(unit, now):
+        turns.append(unit)
+        due.remove(unit)
+        if turns.count(unit) < 2:
+            due.append(unit)  # served last, it comes last
+
+    monkeypatch.setattr(schedules, "run_unit", run_unit)
+    due += [channel(1), channel(2), channel(3)]
+    tick()
+    work_off()
+    assert turns == 2 * [channel(1), channel(2), channel(3)]
