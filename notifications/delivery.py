@@ -1,9 +1,9 @@
 """Out of the door: claim a delivery, send it, record what became of it, and when to try again.
 
-`notifications/dispatch.py` says which channel has its turn. Nothing is locked while a request is under way. A claim is committed before the request and counts as an attempt, so
-that a message which kills its process is given up in the end too; it already names the time of the next attempt, so
-that one which is cut off follows the same schedule. `mark_delivered`, `mark_waiting`, `mark_dead` and
-`mark_replayed` are the only writers of a delivery's state.
+Which channel has its turn is decided in `dispatch.py`. Nothing is locked while a request is under way. A claim is
+committed before the request and counts as an attempt, so that a message which kills its process is given up in the
+end too; it already names the time of the next attempt, so that one which is cut off follows the same schedule.
+`mark_delivered`, `mark_waiting`, `mark_dead` and `mark_replayed` are the only writers of a delivery's state.
 """
 
 from __future__ import annotations
