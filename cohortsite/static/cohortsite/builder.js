@@ -62,6 +62,9 @@
   let asking = null; // the request under way
   let waiting = 0;
 
+  // An answer may have put another element in the place of an input while its options were fetched or shown.
+  const current = (input) => (input.isConnected ? input : byId(input.id));
+
   async function show(input, wanted) {
     asking?.abort();
     const asked = (asking = new AbortController());
@@ -75,6 +78,7 @@
     } catch {
       return; // overtaken by the next one, or not to be had: one can write as well
     }
+    input = current(input);
     if (document.activeElement !== input) return;
     list().innerHTML = html;
     if (!list().querySelector("[role=option]")) return hide();
@@ -124,7 +128,7 @@
   }
 
   function pick(option) {
-    const input = picking;
+    const input = current(picking);
     input.value = option.dataset.value;
     changed.set(input.id, input.value);
     const type = input.closest(".control-typed")?.querySelector(".control-type");
