@@ -233,6 +233,18 @@ def test_what_is_typed_while_the_rows_are_made_anew_is_not_lost(page_with):
     expect(page.locator("#builder-words")).to_contain_text("metadata.logins is less than 77")
 
 
+def test_values_are_offered_although_the_rows_were_made_anew_meanwhile(page_with):
+    page = page_with({"field": "metadata.plan", "op": "is", "value": "free"})
+    page.route("**/builder/user/values/**", lambda route: None, times=1)  # the first one never gets its answer
+    with page.expect_request("**/builder/user/values/**"):
+        page.get_by_role("combobox", name="Value", exact=True).click()
+    with page.expect_response("**/builder/user/"):
+        page.evaluate("htmx.trigger(document.getElementById('builder'), 'reshape')")
+    page.locator("#builder-options").get_by_role("option").filter(has_text="enterprise").click()
+    settle(page)
+    expect_definition(page, {"field": "metadata.plan", "op": "is", "value": "enterprise"})
+
+
 def test_windows_and_times_of_every_form(page_with):
     page = page_with({"performed": {"type": "action"}, "at_least": 1, "within": {"last": "7d"}})
     page.get_by_label("How many times").select_option("between")

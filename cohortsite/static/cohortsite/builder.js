@@ -60,13 +60,12 @@
   const list = () => byId("builder-options");
   let picking = null; // the input whose options are shown
   let asking = null; // the request under way
+  let looking = null; // { id, wanted } of the input whose options are shown or asked for
   let waiting = 0;
-
-  // An answer may have put another element in the place of an input while its options were fetched or shown.
-  const current = (input) => (input.isConnected ? input : byId(input.id));
 
   async function show(input, wanted) {
     asking?.abort();
+    looking = { id: input.id, wanted };
     const asked = (asking = new AbortController());
     const url = new URL(input.dataset.options, location.href);
     url.searchParams.set("q", wanted.slice(0, 100));
@@ -78,7 +77,6 @@
     } catch {
       return; // overtaken by the next one, or not to be had: one can write as well
     }
-    input = current(input);
     if (document.activeElement !== input) return;
     list().innerHTML = html;
     if (!list().querySelector("[role=option]")) return hide();
@@ -106,6 +104,7 @@
   function hide() {
     clearTimeout(waiting);
     asking?.abort();
+    looking = null;
     if (list()?.matches(":popover-open")) list().hidePopover();
     picking?.setAttribute("aria-expanded", "false");
     picking?.removeAttribute("aria-activedescendant");
@@ -128,7 +127,7 @@
   }
 
   function pick(option) {
-    const input = current(picking);
+    const input = picking;
     input.value = option.dataset.value;
     changed.set(input.id, input.value);
     const type = input.closest(".control-typed")?.querySelector(".control-type");
@@ -178,6 +177,17 @@
   document.addEventListener("click", (event) => {
     const option = event.target.closest?.("#builder-options [role=option]");
     if (option && picking) pick(option);
+  });
+  // An answer that comes meanwhile puts another element in the input's place, which takes the focus: go on there.
+  let looked = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.target.id === "builder-rows") looked = looking;
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id !== "builder-rows" || !looked) return;
+    const input = document.activeElement;
+    if (input.id === looked.id) show(input, looked.wanted);
+    else hide();
   });
   window.addEventListener("resize", hide);
   document.addEventListener("scroll", (event) => event.target !== list() && picking && place(picking), true);
