@@ -39,6 +39,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Memberships", "dataset", "cohorts.membership"),
         ("Baselines", "flag", "cohorts.baseline"),
         ("Settlements", "fact_check", "notifications.settlement"),
+        ("Notices", "campaign", "notifications.notice"),
         ("Attempts", "history", "notifications.attempt"),
         ("Customer versions", "manage_history", "ingest.customerversion"),
         ("Segments", "view_column", "ingest.segment"),

@@ -24,7 +24,8 @@ from ingest.columns.interface import Sealed
 from ingest.models import SealQueue
 from notifications.batching import due_subscriptions, settle
 from notifications.dispatch import TURN, deliver_waiting, due_channels
-from notifications.models import Attempt, Batch, Subscription
+from notifications.models import Attempt, Batch, Notice, Subscription
+from notifications.notices import due_notices, send_notice
 
 logger = logging.getLogger(__name__)
 Done = TypeVar("Done")
@@ -38,6 +39,7 @@ class CycleReport:
     evaluations: list[Evaluation] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
@@ -54,6 +56,9 @@ def run_cycle(now: datetime) -> CycleReport:
     for channel in due_channels(now):
         with report_faults(report, f"deliveries to {channel}"):
             report.attempts += deliver_waiting(channel.pk, now)
+    for notice in due_notices(now):
+        with report_faults(report, f"notice {notice}"):
+            report.notices += present(send_notice(notice, now))
     return report
 
 
@@ -62,6 +67,7 @@ class UnitKind(StrEnum):
     COHORT = "cohort"
     SUBSCRIPTION = "subscription"
     CHANNEL = "channel"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ def due_units(now: datetime) -> list[Unit]:
     units += [Unit(UnitKind.COHORT, str(cohort.pk)) for cohort in due_cohorts(now)]
     units += [Unit(UnitKind.SUBSCRIPTION, str(subscription.pk)) for subscription in due_subscriptions(now)]
     units += [Unit(UnitKind.CHANNEL, str(channel.pk)) for channel in due_channels(now)]
+    units += [Unit(UnitKind.NOTICE, str(notice)) for notice in due_notices(now)]
     return units
 
 
@@ -94,6 +101,8 @@ def run_unit(unit: Unit, now: datetime) -> None:
                 settle(subscription, now)
         case UnitKind.CHANNEL:
             deliver_waiting(uuid.UUID(unit.pk), now, TURN)
+        case UnitKind.NOTICE:
+            send_notice(uuid.UUID(unit.pk), now)
 
 
 @contextmanager

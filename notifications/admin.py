@@ -34,7 +34,12 @@ class ChannelAdmin(PausableAdmin):
     """Places to notify: each kind has its own form, the same that the API uses."""
 
     list_display = ["name", "kind", "where", "state", "last_success_at", "last_error_", "subscription_count"]
-    list_filter = ["kind", ("paused_at", admin.EmptyFieldListFilter), ("failing_since", admin.EmptyFieldListFilter)]
+    list_filter = [
+        "kind",
+        "tells_operators",
+        ("paused_at", admin.EmptyFieldListFilter),
+        ("failing_since", admin.EmptyFieldListFilter),
+    ]
     search_fields = ["name", "=id"]
     ordering = ["name"]
     readonly_fields = ["kind_", "state", "last_success_at", "failing_since", "last_error", "related"]
@@ -62,7 +67,7 @@ class ChannelAdmin(PausableAdmin):
         self, request: HttpRequest, obj: Channel | None = None
     ) -> list[tuple[str | None, dict[str, Any]]]:
         kind = _kind(request, obj)
-        shown = [(None, {"fields": ["name"]}), (kind.label, {"fields": list(kind.form.base_fields)})]
+        shown = [(None, {"fields": ["name", "tells_operators"]}), (kind.label, {"fields": list(kind.form.base_fields)})]
         if obj:
             shown.append(("State", {"fields": [name for name in self.readonly_fields if name != "kind_"]}))
         return shown

@@ -13,7 +13,7 @@ from django.utils.text import Truncator
 from unfold.decorators import display
 
 from ingest.admin_parts import LongListAdmin, ReadOnlyInline, link
-from notifications.models import Attempt, Batch, Delivery, Settlement
+from notifications.models import Attempt, Batch, Delivery, Notice, Settlement
 
 STATE_COLORS = {
     Delivery.State.PENDING.label: "info",
@@ -206,6 +206,29 @@ class AttemptAdmin(LongListAdmin):
     @display(description="Error")
     def reason(self, attempt: Attempt) -> str:
         return Truncator(attempt.error).chars(80)
+
+
+@admin.register(Notice)
+class NoticeAdmin(LongListAdmin):
+    """What operators were told of, and whether it arrived."""
+
+    list_display = ["created_at", "title", "channel_link", "recipient", "sent_at", "attempt_count", "last_error"]
+    list_filter = ["channel"]
+    list_select_related = ["channel"]
+    ordering = ["-created_at"]
+    fields = [*list_display, "next_attempt_at", "message"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notice]:
+        return super().get_queryset(request).defer("content", "channel__config")
+
+    @display(description="Channel", ordering="channel__name")
+    def channel_link(self, notice: Notice) -> str:
+        return link(notice.channel)
+
+    @display(description="Message")
+    def message(self, notice: Notice) -> SafeString:
+        return format_html('<pre class="whitespace-pre-wrap break-all text-xs">{}</pre>', notice.content)
 
 
 def took(attempt: Attempt) -> str:

@@ -8,8 +8,6 @@ end too; it already names the time of the next attempt, so that one which is cut
 
 from __future__ import annotations
 
-import logging
-import traceback
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,11 +20,10 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from notifications import compose
 from notifications.channels import CHANNELS
-from notifications.channels.base import DeliveryError, Letter, Outcome
+from notifications.channels.base import Letter, Outcome
 from notifications.message import Message
 from notifications.models import Attempt, Channel, Delivery, Subscription
-
-logger = logging.getLogger(__name__)
+from notifications.sending import send
 
 DELAYS = (
     timedelta(0),
@@ -91,7 +88,7 @@ def deliver(delivery_id: uuid.UUID, now: datetime) -> Attempt | None:
         return None
     delivery = claim.delivery
     started = perf_counter()
-    outcome = _send(delivery.channel, Letter(str(delivery.pk), delivery.content, delivery.recipient))
+    outcome = send(delivery.channel, Letter(str(delivery.pk), delivery.content, delivery.recipient))
     _finish(claim, outcome, timedelta(seconds=perf_counter() - started))
     return claim.attempt
 
@@ -109,7 +106,7 @@ def send_test(channel: Channel, now: datetime, message: Message | None = None) -
         Letter(str(compose.part_id(message.batch, 1, recipient)), content, recipient)
         for recipient in (kind.destinations(channel.config) if channel.is_readable else [""])
     ]
-    outcomes = [_send(channel, letter) for letter in letters]
+    outcomes = [send(channel, letter) for letter in letters]
     outcome = next((outcome for outcome in outcomes if not outcome.succeeded), outcomes[-1])
     mark_channel(channel.pk, outcome, now)
     return outcome
@@ -194,20 +191,6 @@ def _lock_channel(delivery_id: uuid.UUID) -> Channel | None:
     """Two claims of one channel at once would both find it free: here the second waits for the first to commit."""
     channels = Channel.objects.filter(deliveries=delivery_id)
     return channels.select_for_update().first()
-
-
-def _send(channel: Channel, letter: Letter) -> Outcome:
-    """Send, whatever happens: a fault of ours is a failed attempt too, told without the values in it."""
-    if not channel.is_readable:
-        return Outcome(succeeded=False, error="the channel's settings cannot be decrypted: was SECRET_KEY changed?")
-    try:
-        return CHANNELS[channel.kind].send(channel.config, letter)
-    except DeliveryError as error:
-        return error.outcome
-    except Exception as error:
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("Sending %s failed with %s\n%s", letter.id, type(error).__name__, where)
-        return Outcome(succeeded=False, error=f"an error of this site ({type(error).__name__}); its log has more")
 
 
 @transaction.atomic

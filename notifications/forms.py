@@ -45,8 +45,12 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Channel
-        fields = ["name"]
+        fields = ["name", "tells_operators"]
         widgets: ClassVar[dict[str, Any]] = {"name": forms.TextInput(attrs={"placeholder": "Growth team"})}
+        labels: ClassVar[dict[str, Any]] = {"tells_operators": "Tell operators here when something needs them"}
+        help_texts: ClassVar[dict[str, Any]] = {
+            "tells_operators": "For example, that notifications are held until somebody looks at them."
+        }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-TYPE = "cohort.membership_changed"
+TYPE, NOTICE = "cohort.membership_changed", "operators.notice"
 VERSION = 1
 
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: `dumps` makes one a call
@@ -135,6 +135,22 @@ class Message:
         }
         added, removed = (",".join(entry.body for entry in entries) for entries in (self.added, self.removed))
         return f'{encode(head)[:-1]},"added":[{added}],"removed":[{removed}]}}'
+
+
+@dataclass(frozen=True)
+class NoticeText:
+    """Something that those who operate the site are told of; `url` is the page to go to."""
+
+    id: str
+    created_at: datetime
+    title: str
+    text: str
+    url: str
+
+    def encode(self) -> str:
+        """The body that a webhook sends."""
+        head = {"type": NOTICE, "version": VERSION, "id": self.id, "created_at": instant(self.created_at)}
+        return encode({**head, "title": self.title, "text": self.text, "url": self.url})
 
 
 def encode(value: object) -> str:

@@ -51,6 +51,8 @@ class Channel(EditedByPeople):
     name = models.CharField(max_length=200)
     config = EncryptedJSONField(default=dict)
     "As the kind's form cleaned it. Encrypted: it holds addresses and tokens that let anyone post."
+    tells_operators = models.BooleanField(default=False)
+    "Whether those who operate the site are told here of what needs them, e.g. notifications that are held."
     paused_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(editable=False)
     created_by = models.ForeignKey(
@@ -251,3 +253,31 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"Attempt {self.number}"
+
+
+class Notice(models.Model):
+    """Something that needs those who operate the site, on its way to one of their channels."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key = models.CharField(max_length=100)
+    "What it is about: of the same thing each recipient is told once."
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="notices", db_index=False)
+    recipient = models.CharField(max_length=254, blank=True)
+    title = models.CharField(max_length=300)
+    content = models.TextField()
+    "As composed, frozen."
+    created_at = models.DateTimeField()
+    attempt_count = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    "When it is due; null when it was sent or given up."
+    sent_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["channel", "recipient", "key"], name="notice_once")]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=Q(next_attempt_at__isnull=False), name="notice_due")
+        ]
+
+    def __str__(self) -> str:
+        return self.title

@@ -55,6 +55,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "name",
             "config",
             "summary",
+            "tells_operators",
             "paused",
             "created_at",
             "failing_since",
@@ -62,6 +63,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "last_success_at",
         ]
         read_only_fields = ["id", "created_at", "failing_since", "last_success_at"]
+        extra_kwargs = {"tells_operators": {"help_text": "Tell operators here when something needs them."}}
 
     def get_summary(self, channel: Channel) -> str:
         return channel.where

@@ -13,7 +13,7 @@ from pyroaring import BitMap
 from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipChange
 from ingest.keys import make_key
 from ingest.models import ApiKey, Customer, CustomerKind, CustomerVersion, Event, EventType, Scope, SealQueue
-from notifications.models import Attempt, Batch, Channel, Delivery, Settlement, Subscription
+from notifications.models import Attempt, Batch, Channel, Delivery, Notice, Settlement, Subscription
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NUMBERS = itertools.count(1)
@@ -157,6 +157,11 @@ def make_delivery(batch: Batch | None = None, **values) -> Delivery:
 def make_attempt(delivery: Delivery | None = None, **values) -> Attempt:
     defaults = {"number": 1, "started_at": NOON, "duration": timedelta(seconds=1), "succeeded": False}
     return Attempt.objects.create(delivery=delivery or make_delivery(), **{**defaults, **values})
+
+
+def make_notice(channel: Channel | None = None, **values) -> Notice:
+    defaults = {"key": f"thing {next(NUMBERS)}", "title": "Look", "content": "{}", "created_at": NOON}
+    return Notice.objects.create(channel=channel or make_channel(), **{**defaults, **values})
 
 
 # --- What came in, waiting to be sealed: the rows that the collector would have written

@@ -14,7 +14,7 @@ from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipC
 from cohortsite.admin_sidebar import GROUPS
 from cohortsite.models import Heartbeat
 from ingest.models import ApiKey, Customer, CustomerVersion, Erasure, Event, Lease, SealQueue, Segment
-from notifications.models import Attempt, Batch, Channel, Delivery, Settlement, Subscription
+from notifications.models import Attempt, Batch, Channel, Delivery, Notice, Settlement, Subscription
 from tests import factories
 from tests.factories import NOON, NUMBERS
 
@@ -70,6 +70,7 @@ MAKERS = {
     Settlement: factories.make_settlement,
     Delivery: lambda: factories.make_attempt().delivery,
     Attempt: factories.make_attempt,
+    Notice: factories.make_notice,
 }
 OURS = ("ingest", "cohorts", "notifications", "cohortsite")
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from notifications.message import Message
+from notifications.message import Message, NoticeText
 
 Config = Mapping[str, Any]
 """A channel's settings as its form cleaned them: texts and lists of texts."""
@@ -116,6 +116,10 @@ class ChannelKind(ABC):
     @abstractmethod
     def write(self, message: Message) -> str:
         """The message as this kind sends it: text that is frozen before the first attempt."""
+
+    @abstractmethod
+    def write_notice(self, notice: NoticeText) -> str:
+        """A notice to operators as this kind sends it."""
 
     @abstractmethod
     def send(self, config: Config, letter: Letter) -> Outcome:

@@ -28,7 +28,7 @@ from django.core.validators import validate_email
 from django.template.loader import render_to_string
 
 from notifications.channels.base import ChannelKind, Config, ConfigForm, DeliveryError, Letter, Limits, Outcome
-from notifications.message import Entry, Message, encode, one_line
+from notifications.message import Entry, Message, NoticeText, encode, one_line
 
 SUBJECT, NAME, SENTENCE = 150, 100, 300
 """Most characters of a subject, of a customer's name, and of a reason."""
@@ -93,6 +93,11 @@ class Email(ChannelKind):
                 "list": message.cohort.id,
             }
         )
+
+    def write_notice(self, notice: NoticeText) -> str:
+        html = render_to_string("notifications/email/notice.html", {"notice": notice})
+        text = f"{notice.text}\n\n{notice.url}\n"
+        return encode({"subject": one_line(notice.title, SUBJECT), "text": text, "html": html, "list": "operators"})
 
     def send(self, config: Config, letter: Letter) -> Outcome:
         mail = _mail(letter)

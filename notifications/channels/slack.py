@@ -30,7 +30,7 @@ from notifications.channels.base import (
     Outcome,
 )
 from notifications.channels.http import post
-from notifications.message import Entry, Message, encode, one_line
+from notifications.message import Entry, Message, NoticeText, encode, one_line
 
 HEADER, LINE, DETAIL, FALLBACK = 150, 300, 80, 1000
 """Most characters of a header (Slack's own limit), a sentence, a name, and the text of a notification."""
@@ -131,6 +131,13 @@ class Slack(ChannelKind):
     def write(self, message: Message) -> str:
         blocks = [block.to_dict() for block in _blocks(message)]
         return encode({"text": mrkdwn(one_line(message.words.headline, FALLBACK)), "blocks": blocks})
+
+    def write_notice(self, notice: NoticeText) -> str:
+        text, link = Text(text=plain(notice.text, 3 * LINE) + " "), Link(url=notice.url, text="Look at it")
+        header = HeaderBlock(text=PlainTextObject(text=plain(notice.title, HEADER), emoji=False))
+        blocks = [header, RichTextBlock(elements=[RichTextSectionElement(elements=[text, link])])]
+        title = mrkdwn(one_line(notice.title, FALLBACK))
+        return encode({"text": title, "blocks": [block.to_dict() for block in blocks]})
 
     def send(self, config: Config, letter: Letter) -> Outcome:
         content = {**json.loads(letter.content), "unfurl_links": False, "unfurl_media": False}

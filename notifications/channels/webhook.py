@@ -14,7 +14,7 @@ from standardwebhooks import Webhook as Signer
 
 from notifications.channels.base import ChannelKind, Config, ConfigForm, DeliveryError, Letter, Limits, Outcome
 from notifications.channels.http import LONGEST_URL, Answer, check_url, post
-from notifications.message import Message
+from notifications.message import Message, NoticeText
 
 GONE = 410
 
@@ -55,6 +55,9 @@ class Webhook(ChannelKind):
 
     def write(self, message: Message) -> str:
         return message.encode()
+
+    def write_notice(self, notice: NoticeText) -> str:
+        return notice.encode()
 
     def send(self, config: Config, letter: Letter) -> Outcome:
         signed = sign(config["secret"], letter.id, letter.content)

@@ -53,7 +53,7 @@ def test_adding_a_channel_begins_with_its_kind(boss):
 def test_each_kind_has_its_form(boss, kind, fields):
     form = boss.get(f"{CHANNELS}add/?kind={kind}").context["adminform"].form
 
-    assert list(form.fields) == ["name", *fields]
+    assert list(form.fields) == ["name", "tells_operators", *fields]
 
 
 def test_a_webhook_is_added_and_its_secret_shown_once(boss):

@@ -135,19 +135,19 @@ def die_while_sending(monkeypatch):
     def die(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(outgoing, "_send", die)
+    monkeypatch.setattr(outgoing, "send", die)
 
 
 def test_a_late_finisher_changes_nothing(waiting, receiver, now, monkeypatch):
-    send = outgoing._send
+    send = outgoing.send
 
     def send_late(*arguments):
-        monkeypatch.setattr(outgoing, "_send", send)
+        monkeypatch.setattr(outgoing, "send", send)
         deliver(waiting.pk, now + timedelta(minutes=10))  # the lease ran out; another worker takes over
         receiver.always = Answer(500)
         return send(*arguments)
 
-    monkeypatch.setattr(outgoing, "_send", send_late)
+    monkeypatch.setattr(outgoing, "send", send_late)
     deliver(waiting.pk, now)
     delivery = reloaded(waiting)
     assert (delivery.state, delivery.attempt_count, delivery.last_error) == ("delivered", 2, "")
@@ -157,13 +157,13 @@ def test_a_late_finisher_changes_nothing(waiting, receiver, now, monkeypatch):
 def test_a_channel_gets_one_request_at_a_time(channel, receiver, now, monkeypatch):
     first, second = make_waiting(channel), make_waiting(channel, created_at=now + timedelta(seconds=1))
     assert due_deliveries(now) == [first.pk, second.pk]
-    send, seen = outgoing._send, []
+    send, seen = outgoing.send, []
 
     def look_while_sending(*arguments):
         seen.append((due_deliveries(now), deliver(second.pk, now)))
         return send(*arguments)
 
-    monkeypatch.setattr(outgoing, "_send", look_while_sending)
+    monkeypatch.setattr(outgoing, "send", look_while_sending)
     deliver(first.pk, now)
     assert seen == [([], None)]
     assert due_deliveries(now) == [second.pk]
@@ -223,13 +223,13 @@ def test_a_deleted_delivery_is_nothing_to_do(db, now):
 
 
 def test_a_delivery_whose_subscription_is_deleted_meanwhile_harms_nothing(waiting, receiver, now, monkeypatch):
-    send = outgoing._send
+    send = outgoing.send
 
     def delete_then_send(*arguments):
         waiting.batch.subscription.delete()
         return send(*arguments)
 
-    monkeypatch.setattr(outgoing, "_send", delete_then_send)
+    monkeypatch.setattr(outgoing, "send", delete_then_send)
     deliver(waiting.pk, now)
     assert not Delivery.objects.exists()
 
