@@ -19,11 +19,10 @@ from django.db import connection, transaction
 
 from benchmarks.wire import transaction_ids
 from ingest.columns import open_columns
+from ingest.columns.duckdb_store import DuckDBStore
 from ingest.columns.engine import Engine
 from ingest.columns.layout import COLUMN_TYPES, CUSTOMERS, EVENTS, MAPS, VERSIONS
-from ingest.columns.seal import given_customers, given_events
-from ingest.columns.segments import write_segment
-from ingest.columns.tables import Fill
+from ingest.columns.store import Written
 from ingest.fields import FieldType
 from ingest.models import Customer, CustomerVersion, Event, Segment
 
@@ -44,15 +43,15 @@ def write_segments(data: Path, end: datetime) -> None:
     engine = Engine(
         Path(settings.EVENTS_URL.removeprefix("duckdb://")), settings.COLUMNS_MEMORY, settings.COLUMNS_THREADS
     )
-    _publish(engine, Segment.Kind.CUSTOMERS, given_customers(*customer_tables(data)), end)
+    store = DuckDBStore(engine)
+    _publish(Segment.Kind.CUSTOMERS, store.write_customers(*customer_tables(data)), end)
     for file in sorted((data / "events").iterdir()):
-        _publish(engine, Segment.Kind.EVENTS, given_events(event_table(file)), end)
+        _publish(Segment.Kind.EVENTS, store.write_events(event_table(file)), end)
     engine.close()
     open_columns().seal(end)
 
 
-def _publish(engine: Engine, kind: Segment.Kind, fill: Fill, end: datetime) -> None:
-    written = write_segment(engine, kind, fill)
+def _publish(kind: Segment.Kind, written: Written, end: datetime) -> None:
     state = Segment.State.PUBLISHED
     Segment.objects.create(kind=kind, state=state, created_at=end, published_at=end, **written.record())
 

@@ -1,11 +1,10 @@
-"""`interface.Columns` on DuckDB: what is done under which lock, and which engine a process has."""
+"""`interface.Columns` on DuckDB, and which engine a process has."""
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,50 +12,22 @@ from pathlib import Path
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from ingest.columns import compact, locks
+from ingest.columns.duckdb_store import DuckDBStore
 from ingest.columns.engine import Engine
 from ingest.columns.files import Missing
-from ingest.columns.interface import Columns, ColumnsDamaged, Sealed
-from ingest.columns.rebuild import rebuild
-from ingest.columns.seal import seal_waiting
+from ingest.columns.interface import Columns
+from ingest.columns.listed import listed_segments
 from ingest.columns.snapshot import DuckDBSnapshot
-from ingest.models import Customer, Event, SealQueue, Segment
+from ingest.columns.stored import StoredColumns
+from ingest.models import Segment
 
-log = logging.getLogger(__name__)
 
-
-class DuckDBColumns:
+class DuckDBColumns(StoredColumns):
     """The copy in one directory."""
 
     def __init__(self, directory: Path) -> None:
         self.engine = Engine(directory, settings.COLUMNS_MEMORY, settings.COLUMNS_THREADS)
-        self._directory = directory
-
-    def seal(self, now: datetime) -> Sealed:
-        with ExitStack() as reshaping:
-            with locks.held(self._directory, locks.SEAL):
-                moved = seal_waiting(self.engine, now)
-                mine = reshaping.enter_context(locks.held_if_free(self._directory, locks.RESHAPE))
-                if mine:
-                    self._tidy(now)
-            if mine:
-                self._reshape(now)
-        return Sealed(moved.events, moved.versions)
-
-    def _tidy(self, now: datetime) -> None:
-        """What needs that nobody seals."""
-        compact.sweep(self.engine, now)
-        try:
-            compact.take_out_erased(self.engine, now)
-        except (ColumnsDamaged, compact.Overtaken) as problem:
-            log.warning("erased rows were not taken out: %s", problem)
-
-    def _reshape(self, now: datetime) -> None:
-        """Sealing has done its work: a fault in the old files is for those who read them to find and report."""
-        try:
-            compact.compact(self.engine, now)
-        except (ColumnsDamaged, compact.Overtaken) as problem:
-            log.warning("segments were not merged: %s", problem)
+        super().__init__(DuckDBStore(self.engine))
 
     @contextmanager
     def snapshot(self, at: datetime, *, keep: bool = False) -> Iterator[DuckDBSnapshot]:
@@ -67,13 +38,13 @@ class DuckDBColumns:
 
     def _open(self, opened: ExitStack) -> list[Segment]:
         """The list, each segment attached and as listed."""
-        listed = _listed()
+        listed = listed_segments()
         while True:
             try:
                 opened.enter_context(self.engine.attached(listed))
             except Missing:
                 # A merge may have replaced it, and its grace be over, since the list was read.
-                again = _listed()
+                again = listed_segments()
                 if {each.pk for each in again} == {each.pk for each in listed}:
                     raise
                 listed = again
@@ -81,27 +52,24 @@ class DuckDBColumns:
                 self.engine.forget(listed)
                 return listed
 
-    def rebuild(self, now: datetime) -> Iterator[tuple[int, int]]:
-        with locks.held(self._directory, locks.RESHAPE):
-            yield from rebuild(self.engine, now)
-            self._reshape(now)
+    def close(self) -> None:
+        self.engine.close()
 
 
-def _listed() -> list[Segment]:
-    listed = list(Segment.objects.filter(state=Segment.State.PUBLISHED).order_by("pk"))
-    kinds = {segment.kind for segment in listed}
-    for kind, model, source in (
-        (Segment.Kind.EVENTS, Event, SealQueue.Source.EVENT),
-        (Segment.Kind.CUSTOMERS, Customer, SealQueue.Source.CUSTOMER),
-    ):
-        if kind not in kinds and model.objects.count() > SealQueue.objects.filter(source=source).count():
-            raise ColumnsDamaged(f"the list names no segment of {kind}, but there are rows that were sealed")
-    return listed
+def _open_duckdb(url: str) -> StoredColumns:
+    directory = url.partition("://")[2]
+    if not directory:
+        raise ImproperlyConfigured(f'EVENTS_URL: expected "duckdb://<directory>", not "{url}"')
+    return DuckDBColumns(Path(directory))
 
 
-_opened: dict[str, DuckDBColumns] = {}
+ENGINES: dict[str, Callable[[str], StoredColumns]] = {"duckdb": _open_duckdb}
+"""The scheme of EVENTS_URL -> what opens the copy there."""
+EXPECTED = '"duckdb://<directory>"'
+
+_opened: dict[str, StoredColumns] = {}
 _opening = threading.Lock()
-_inherited: list[DuckDBColumns] = []
+_inherited: list[StoredColumns] = []
 """Engines of the process this one was forked from: their threads are not here, so they must not even be closed."""
 
 
@@ -121,9 +89,9 @@ def open_columns() -> Columns:
     with _opening:
         if url not in _opened:
             while _opened:
-                _opened.popitem()[1].engine.close()
-            scheme, _, directory = url.partition("://")
-            if scheme != "duckdb" or not directory:
-                raise ImproperlyConfigured(f'EVENTS_URL: expected "duckdb://<directory>", not "{url}"')
-            _opened[url] = DuckDBColumns(Path(directory))
+                _opened.popitem()[1].close()
+            scheme = url.partition("://")[0]
+            if scheme not in ENGINES:
+                raise ImproperlyConfigured(f'EVENTS_URL: expected {EXPECTED}, not "{url}"')
+            _opened[url] = ENGINES[scheme](url)
         return _opened[url]

@@ -6,9 +6,10 @@ out: sealing brings it. Every other row is in one of the segments listed then, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -19,12 +20,10 @@ from pyroaring import BitMap64
 
 from ingest.columns import locks
 from ingest.columns.compact import Overtaken
-from ingest.columns.engine import Engine
 from ingest.columns.layout import CUSTOMERS, VERSIONS
 from ingest.columns.rows import read_customers, read_events, read_versions
-from ingest.columns.seal import BATCH, given_customers, given_events, seal_waiting
-from ingest.columns.segments import Written, write_segment
-from ingest.columns.tables import Fill
+from ingest.columns.seal import BATCH, seal_waiting
+from ingest.columns.store import Store, Written
 from ingest.models import Customer, CustomerVersion, Event, SealQueue, Segment
 
 _BEGIN = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"}
@@ -32,7 +31,7 @@ _NONE_SEALED = 0
 """Versions that come later are copies sealed later."""
 
 
-def rebuild(engine: Engine, now: datetime) -> Iterator[tuple[int, int]]:
+def rebuild(store: Store, now: datetime) -> Iterator[tuple[int, int]]:
     """Yields (rows done, rows in all). The caller holds the lock for reshaping. Raises Overtaken if it did not."""
     with _frozen() as rows:
         old = [key for (key,) in _select(rows, Segment.objects.filter(state=Segment.State.PUBLISHED).values_list("pk"))]
@@ -40,13 +39,13 @@ def rebuild(engine: Engine, now: datetime) -> Iterator[tuple[int, int]]:
         written: list[tuple[str, Written]] = []
         done = 0
         yield done, total
-        for kind, fill, count in _batches(rows):
-            if fill is not None:
-                written.append((kind, write_segment(engine, kind, fill)))
+        for kind, write, count in _batches(rows, store):
+            if write is not None:
+                written.append((kind, write()))
             done += count
             yield min(done, total), total
-    with locks.held(engine.directory, locks.SEAL):
-        seal_waiting(engine, now)
+    with locks.held(store.directory, locks.SEAL):
+        seal_waiting(store, now)
         _replace_all(old, written, now)
     yield total, total
 
@@ -80,19 +79,19 @@ def _waiting(rows: BaseDatabaseWrapper, source: str) -> BitMap64:
     return BitMap64(row for (row,) in _select(rows, query))
 
 
-def _batches(rows: BaseDatabaseWrapper) -> Iterator[tuple[str, Fill | None, int]]:
-    """(kind, what to fill a segment with, or none yet, rows since the last one)."""
+def _batches(rows: BaseDatabaseWrapper, store: Store) -> Iterator[tuple[str, Callable[[], Written] | None, int]]:
+    """(kind, how to write a segment of it, or none yet, rows since the last one)."""
     source = SealQueue.Source
     customers = read_customers(Customer.objects.all(), using=rows, without=_waiting(rows, source.CUSTOMER))
     for named, count in _collected(customers):
-        yield Segment.Kind.CUSTOMERS, named and given_customers(named, VERSIONS.empty_table()), count
+        yield Segment.Kind.CUSTOMERS, named and partial(store.write_customers, named, VERSIONS.empty_table()), count
     versions = read_versions(
         CustomerVersion.objects.all(), _NONE_SEALED, using=rows, without=_waiting(rows, source.VERSION)
     )
     for said, count in _collected(versions):
-        yield Segment.Kind.CUSTOMERS, said and given_customers(CUSTOMERS.empty_table(), said), count
+        yield Segment.Kind.CUSTOMERS, said and partial(store.write_customers, CUSTOMERS.empty_table(), said), count
     for events, count in _collected(read_events(Event.objects.all(), using=rows, without=_waiting(rows, source.EVENT))):
-        yield Segment.Kind.EVENTS, events and given_events(events), count
+        yield Segment.Kind.EVENTS, events and partial(store.write_events, events), count
 
 
 def _collected(tables: Iterator[pa.Table]) -> Iterator[tuple[pa.Table | None, int]]:

@@ -1,7 +1,7 @@
 """Seal: move every waiting row into the copy, each exactly once.
 
 1. Assign: in one transaction make a segment and give it a batch of waiting rows.
-2. Write its file from those rows and put it in its place.
+2. Write it from those rows and put it in its place.
 3. Publish: in one transaction turn it from assigned to published, and let its rows leave the queue.
 Whoever is killed leaves an assigned segment, which the next one finishes first. Only one can publish it.
 """
@@ -15,11 +15,9 @@ from datetime import datetime
 import pyarrow as pa
 from django.db import transaction
 
-from ingest.columns.engine import Engine
 from ingest.columns.layout import CUSTOMERS, EVENTS, VERSIONS
 from ingest.columns.rows import CHUNK, read_customers, read_events, read_versions
-from ingest.columns.segments import Written, write_segment
-from ingest.columns.tables import Fill, fill_customers, fill_events, fill_given
+from ingest.columns.store import Store, Written
 from ingest.models import Customer, CustomerVersion, Event, SealQueue, Segment
 
 BATCH = 200_000
@@ -39,16 +37,16 @@ class Moved:
     versions: int = 0
 
 
-def seal_waiting(engine: Engine, now: datetime) -> Moved:
+def seal_waiting(store: Store, now: datetime) -> Moved:
     """Seal until nothing waits. Customers go before the events that name them, so that no event lacks its customer."""
     moved = Moved()
     while True:
         events = _begun(Segment.Kind.EVENTS) or assign(Segment.Kind.EVENTS, now)
         while customers := _begun(Segment.Kind.CUSTOMERS) or assign(Segment.Kind.CUSTOMERS, now):
-            moved.versions += _seal_customers(engine, customers, now)
+            moved.versions += _seal_customers(store, customers, now)
         if events is None:
             return moved
-        moved.events += _seal_events(engine, events, now)
+        moved.events += _seal_events(store, events, now)
 
 
 def _begun(kind: Segment.Kind) -> Segment | None:
@@ -70,7 +68,7 @@ def assign(kind: Segment.Kind, now: datetime) -> Segment | None:
     return None
 
 
-def _seal_events(engine: Engine, segment: Segment, now: datetime) -> int:
+def _seal_events(store: Store, segment: Segment, now: datetime) -> int:
     tables = [EVENTS.empty_table()]
     for keys in _rows_of(segment, SealQueue.Source.EVENT):
         tables += read_events(Event.objects.filter(pk__in=keys))
@@ -78,11 +76,11 @@ def _seal_events(engine: Engine, segment: Segment, now: datetime) -> int:
     if not len(events):
         abandon(segment)
         return 0
-    written = write_segment(engine, segment.kind, given_events(events))
+    written = store.write_events(events)
     return len(events) if publish(segment, written, now) else 0
 
 
-def _seal_customers(engine: Engine, segment: Segment, now: datetime) -> int:
+def _seal_customers(store: Store, segment: Segment, now: datetime) -> int:
     customers, versions = [CUSTOMERS.empty_table()], [VERSIONS.empty_table()]
     for keys in _rows_of(segment, SealQueue.Source.CUSTOMER):
         customers += read_customers(Customer.objects.filter(pk__in=keys))
@@ -92,7 +90,7 @@ def _seal_customers(engine: Engine, segment: Segment, now: datetime) -> int:
     if not len(named) + len(said):
         abandon(segment)
         return 0
-    written = write_segment(engine, segment.kind, given_customers(named, said))
+    written = store.write_customers(named, said)
     return len(said) if publish(segment, written, now) else 0
 
 
@@ -103,23 +101,13 @@ def _rows_of(segment: Segment, source: SealQueue.Source) -> Iterator[list[int]]:
     empty and reads it once for each row of the other table.
     """
     queued = SealQueue.objects.filter(segment=segment, source=source)
-    keys = sorted(queued.values_list("row", flat=True))
+    keys = sorted(set(queued.values_list("row", flat=True)))
     return (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
-
-
-def given_events(events: pa.Table) -> Fill:
-    """Fill a segment of events from a table with the columns `layout.EVENTS`."""
-    return fill_given(fill_events("given"), given=events)
-
-
-def given_customers(customers: pa.Table, versions: pa.Table) -> Fill:
-    """Fill a segment of customers from tables with the columns `layout.CUSTOMERS` and `layout.VERSIONS`."""
-    return fill_given(fill_customers("named", "said"), named=customers, said=versions)
 
 
 @transaction.atomic
 def publish(segment: Segment, written: Written, now: datetime) -> bool:
-    """Put the file in the list and let its rows leave the queue; False when somebody else already did."""
+    """Put the segment in the list and let its rows leave the queue; False when somebody else already did."""
     mine = Segment.objects.filter(pk=segment.pk, state=Segment.State.ASSIGNED)
     if not mine.update(state=Segment.State.PUBLISHED, published_at=now, **written.record()):
         return False

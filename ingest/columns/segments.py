@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ingest.columns import files
 from ingest.columns.engine import Engine
+from ingest.columns.store import Written
 from ingest.columns.tables import Fill, count_rows
 from ingest.models import Segment
-
-
-@dataclass(frozen=True)
-class Written:
-    """A file in its place; the fields are those of `Segment`. Times are bounds over the rows, inclusive, aware UTC."""
-
-    file: str
-    rows: int
-    size: int
-    checksum: str
-    stamp: str
-    min_time: datetime | None
-    max_time: datetime | None
-    min_received_at: datetime | None
-    max_received_at: datetime | None
-
-    def record(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def write_segment(engine: Engine, kind: str, fill: Fill) -> Written:

@@ -19,8 +19,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
 ]
 
-SEALING = ["seal.assign", "seal.write_segment", "files.settle", "files.checksum_of", "seal.publish"]
-MERGING = ["compact.take_out_erased", "compact.write_segment", "compact.replace", "compact.summarize"]
+SEALING = ["seal.assign", "duckdb_store.write_segment", "files.settle", "files.checksum_of", "seal.publish"]
+MERGING = ["compact.take_out_erased", "compact.merge", "compact.replace", "compact.summarize"]
 
 
 def copied(at) -> tuple[Counter, Counter]:

@@ -77,7 +77,7 @@ def test_two_who_seal_the_same_batch_publish_it_once(now, settings):
     def publish_after_rival(mine, written, at):
         if mine == segment and not rivals:
             rivals.append(1)
-            assert seal.seal_waiting(rival.engine, at).events == 1
+            assert seal.seal_waiting(rival.store, at).events == 1
         return publish(mine, written, at)
 
     rivals: list[int] = []
