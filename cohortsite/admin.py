@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from cohortsite.models import Heartbeat
+from cohortsite.models import Heartbeat, Process
 from ingest.admin_parts import ReadOnlyAdmin
 
 for model in (User, Group, Schedule, Success, Failure, OrmQ):
@@ -43,6 +43,14 @@ class HeartbeatAdmin(ReadOnlyAdmin):
 
     list_display = ["name", "at"]
     search_fields = ["name"]
+
+
+@admin.register(Process)
+class ProcessAdmin(ReadOnlyAdmin):
+    """Which sites and workers were started, and where."""
+
+    list_display = ["role", "host", "started_at", "data_mark"]
+    search_fields = ["host"]
 
 
 @admin.register(Schedule)

@@ -34,6 +34,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Done", "task_alt", "django_q.success"),
         ("Failed", "error", "django_q.failure"),
         ("Heartbeat", "monitor_heart", "cohortsite.heartbeat"),
+        ("Processes", "dns", "cohortsite.process"),
     ],
     "Internals": [
         ("Memberships", "dataset", "cohorts.membership"),

@@ -18,8 +18,7 @@ from django.db.models import Max, Q, Sum
 from django.urls import reverse
 
 from cohorts.models import Cohort, Evaluation
-from cohortsite.models import Heartbeat
-from cohortsite.schedules import WORKER
+from cohortsite.models import WORKER, Heartbeat
 from ingest.columns import Span, open_columns
 from ingest.columns.interface import ColumnsDamaged
 from ingest.models import Event, SealQueue, Segment

@@ -18,13 +18,12 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 from django_q.tasks import async_task
 
-from cohortsite.models import Heartbeat
+from cohortsite import presence
+from cohortsite.models import WORKER, Heartbeat
 from cohortsite.pipeline import Unit, UnitKind, due_units, run_unit
 
 logger = logging.getLogger(__name__)
 
-WORKER = "worker"
-"""Name of the heartbeat that every tick and every finished unit writes."""
 TICK = "tick"
 STAGES = list(UnitKind)
 AS_OF_THE_TICK = (UnitKind.COHORT, UnitKind.SUBSCRIPTION)
@@ -117,6 +116,7 @@ def start(now: datetime) -> None:
 
     The queue may hold tasks of an earlier cluster, locked for minutes; their work is found again.
     """
+    presence.announce(presence.WORKER, now)
     sync_schedules(now)
     OrmQ.objects.all().delete()
     async_task("cohortsite.schedules.tick", group=TICK)

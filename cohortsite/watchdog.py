@@ -25,7 +25,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Task
 
 from cohortsite import schedules
-from cohortsite.models import Heartbeat
+from cohortsite.models import WORKER, Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Watchdog:
 
 def missing_sign(started_at: datetime, now: datetime, stale_after: timedelta) -> str:
     """Which sign of life a cluster running since `started_at` fails to show at `now`; empty when it shows both."""
-    heartbeat = Heartbeat.objects.filter(name=schedules.WORKER).values_list("at", flat=True).first()
+    heartbeat = Heartbeat.objects.filter(name=WORKER).values_list("at", flat=True).first()
     acknowledged = Task.objects.aggregate(newest=Max("stopped"))["newest"]
     for sign, at in (("no unit of work ran", heartbeat), ("no task was acknowledged", acknowledged)):
         silent_since = started_at + STARTING if at is None or at < started_at else at

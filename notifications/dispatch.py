@@ -42,7 +42,9 @@ def deliver_waiting(channel_id: uuid.UUID, now: datetime, turn: timedelta | None
     A failure that took long ends the turn. Time goes on while sending: `now` is when the turn begins. A delivery that
     cannot be handled does not hold up the others; raises ExceptionGroup of such faults in the end.
     """
-    started, attempts, faults = perf_counter(), [], []
+    started = perf_counter()
+    attempts: list[Attempt] = []
+    faults: list[Exception] = []
     for delivery in due_deliveries(now, channel_id):
         at = now + timedelta(seconds=perf_counter() - started)
         if (turn is not None and at >= now + turn) or len(faults) >= MOST_FAULTS:

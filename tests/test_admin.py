@@ -12,7 +12,7 @@ from django_q.signing import SignedPackage
 
 from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipChange
 from cohortsite.admin_sidebar import GROUPS
-from cohortsite.models import Heartbeat
+from cohortsite.models import Heartbeat, Process
 from ingest.models import ApiKey, Customer, CustomerVersion, Erasure, Event, Lease, SealQueue, Segment
 from notifications.models import Attempt, Batch, Channel, Delivery, Notice, Settlement, Subscription
 from tests import factories
@@ -51,6 +51,7 @@ MAKERS = {
     Failure: lambda: make_task(Failure, success=False, result="Traceback\nValueError: no"),
     OrmQ: make_queued,
     Heartbeat: lambda: Heartbeat.objects.create(name=f"worker {next(NUMBERS)}", at=NOON),
+    Process: lambda: Process.objects.create(role="site", host=f"host{next(NUMBERS)}", started_at=NOON),
     Customer: lambda: factories.make_customer(company=factories.make_customer(kind="company")),
     CustomerVersion: factories.make_version,
     Event: factories.make_stored_event,
@@ -161,6 +162,7 @@ def test_a_list_can_be_searched_and_shows_no_bytes(boss, model):
         Delivery,
         Attempt,
         Heartbeat,
+        Process,
         Schedule,
         Success,
         Failure,

@@ -186,3 +186,9 @@ class Columns(Protocol):
 
     def rebuild(self, now: datetime) -> Iterable[tuple[int, int]]:
         """Make the copy again from the rows; yields (rows done, rows in all). Readers use the old one until the end."""
+
+    def faults(self) -> Iterable[str]:
+        """What of the copy is missing or not what was written, a sentence each; reads all of it."""
+
+    def sealed_keys(self, source: str) -> Iterable[Sequence[int]]:
+        """The keys of the rows of a `SealQueue.Source` (event, version, customer) in the copy, some at a time."""

@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from cohorts.models import Cohort
 from cohortsite.first_steps import NO_KEY, snippets
-from cohortsite.models import Heartbeat
-from cohortsite.schedules import WORKER
+from cohortsite.models import WORKER, Heartbeat
 from ingest.columns import open_columns
 from ingest.keys import find_key
 from ingest.models import ApiKey, Scope, Segment

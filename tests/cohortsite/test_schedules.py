@@ -7,9 +7,9 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 
 from cohortsite import schedules
-from cohortsite.models import Heartbeat
+from cohortsite.models import WORKER, Heartbeat
 from cohortsite.pipeline import Unit, UnitKind
-from cohortsite.schedules import TICK, WORKER, enqueue, start, sync_schedules, tick, work
+from cohortsite.schedules import TICK, enqueue, start, sync_schedules, tick, work
 
 pytestmark = pytest.mark.django_db
 

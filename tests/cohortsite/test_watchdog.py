@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 from django_q.models import OrmQ, Task
 
-from cohortsite.models import Heartbeat
-from cohortsite.schedules import WORKER
+from cohortsite.models import WORKER, Heartbeat
 from cohortsite.watchdog import MOST_WAITING, STARTING, missing_sign
 
 pytestmark = pytest.mark.django_db

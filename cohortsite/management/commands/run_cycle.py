@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from cohorts.models import Cohort, Evaluation
+from cohortsite.models import CYCLE, Heartbeat
 from cohortsite.pipeline import CycleReport, run_cycle
 
 
@@ -34,6 +35,8 @@ class Command(BaseCommand):
         at = now or timezone.now()
         for line in describe(run_cycle(at), at):
             self.stdout.write(line)
+        if now is None:
+            Heartbeat.beat(CYCLE, timezone.now())
 
 
 def describe(report: CycleReport, at: datetime) -> list[str]:
