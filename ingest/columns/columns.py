@@ -14,7 +14,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ingest.columns.duckdb_store import DuckDBStore
 from ingest.columns.engine import Engine
-from ingest.columns.examine import find_faults, sealed_keys
 from ingest.columns.files import Missing
 from ingest.columns.interface import Columns
 from ingest.columns.listed import listed_segments
@@ -55,12 +54,6 @@ class DuckDBColumns(StoredColumns):
 
     def close(self) -> None:
         self.engine.close()
-
-    def faults(self) -> Iterator[str]:
-        return find_faults(self._directory, self.engine)
-
-    def sealed_keys(self, source: str) -> Iterator[list[int]]:
-        return sealed_keys(self.engine, source)
 
 
 def _open_duckdb(url: str) -> StoredColumns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,15 @@ from ingest.columns.segments import write_segment
 from ingest.columns.store import Written
 from ingest.columns.tables import Fill, fill_customers, fill_events, fill_given, fill_summary
 from ingest.columns.visible import moment
-from ingest.models import Segment
+from ingest.models import SealQueue, Segment
+
+PORTION = 100_000
+"""Keys handed out at a time."""
+_KEYS: dict[str, str] = {
+    SealQueue.Source.EVENT: "SELECT id FROM {0}.events",
+    SealQueue.Source.CUSTOMER: "SELECT id FROM {0}.customers",
+    SealQueue.Source.VERSION: "SELECT version FROM {0}.newest UNION ALL SELECT version FROM {0}.superseded",
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,17 @@ class DuckDBStore:
         for path in self.directory.iterdir():
             if path.is_file() and path.suffix in (files.SUFFIX, ".tmp", ".wal") and path.name not in named:
                 path.unlink(missing_ok=True)
+
+    def check(self, segment: Segment) -> None:
+        files.check_content(self.directory, segment)
+        with self.engine.attached([segment]):
+            pass
+
+    def keys(self, segment: Segment, source: str) -> Iterator[list[int]]:
+        with self.engine.attached([segment]), self.engine.cursor() as cursor:
+            rows = cursor.execute(_KEYS[source].format(catalog(segment)))
+            while portion := rows.fetchmany(PORTION):
+                yield [key for (key,) in portion]
 
 
 _IDS = {

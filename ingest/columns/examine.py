@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-from ingest.columns import files
-from ingest.columns.engine import Engine, catalog
 from ingest.columns.interface import ColumnsDamaged
+from ingest.columns.store import Store
 from ingest.models import SealQueue, Segment
 
-PORTION = 100_000
-"""Keys handed out at a time."""
-_TABLES: dict[str, tuple[Segment.Kind, str]] = {
-    SealQueue.Source.EVENT: (Segment.Kind.EVENTS, "SELECT id FROM {0}.events"),
-    SealQueue.Source.CUSTOMER: (Segment.Kind.CUSTOMERS, "SELECT id FROM {0}.customers"),
-    SealQueue.Source.VERSION: (
-        Segment.Kind.CUSTOMERS,
-        "SELECT version FROM {0}.newest UNION ALL SELECT version FROM {0}.superseded",
-    ),
+KIND = {
+    SealQueue.Source.EVENT: Segment.Kind.EVENTS,
+    SealQueue.Source.CUSTOMER: Segment.Kind.CUSTOMERS,
+    SealQueue.Source.VERSION: Segment.Kind.CUSTOMERS,
 }
+"""In which segments the rows of a source are."""
 
 
-def find_faults(directory: Path, engine: Engine) -> Iterator[str]:
-    """A sentence for each segment in the list that is missing or not what was written; reads all of every file."""
-    for segment in Segment.objects.filter(state=Segment.State.PUBLISHED).order_by("pk").iterator(100):
+def find_faults(store: Store) -> Iterator[str]:
+    """A sentence for each segment in the list that is missing or not what was written."""
+    published = Segment.objects.filter(state=Segment.State.PUBLISHED)
+    for segment in published.order_by("pk").iterator(100):
         try:
-            files.check_content(directory, segment)
-            with engine.attached([segment]):
-                pass
+            store.check(segment)
         except ColumnsDamaged as damage:
             # It may have been merged into another since the list was read, and be gone for that reason.
-            if Segment.objects.filter(pk=segment.pk, state=Segment.State.PUBLISHED).exists():
+            if published.filter(pk=segment.pk).exists():
                 yield str(damage)
 
 
-def sealed_keys(engine: Engine, source: str) -> Iterator[list[int]]:
-    """The keys of the rows of a source that the copy holds, some at a time."""
-    kind, select = _TABLES[source]
-    for segment in Segment.objects.filter(state=Segment.State.PUBLISHED, kind=kind).order_by("pk"):
-        with engine.attached([segment]), engine.cursor() as cursor:
-            rows: Any = cursor.execute(select.format(catalog(segment)))
-            while portion := rows.fetchmany(PORTION):
-                yield [key for (key,) in portion]
+def sealed_keys(store: Store, source: str) -> Iterator[list[int]]:
+    """The keys of the rows of a source that the copy holds, some at a time. Raises ColumnsDamaged."""
+    kind = KIND[SealQueue.Source(source)]
+    for segment in Segment.objects.filter(state=Segment.State.PUBLISHED, kind=kind).order_by("pk").iterator(100):
+        yield from store.keys(segment, source)

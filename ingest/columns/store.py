@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,3 +61,9 @@ class Store(Protocol):
 
     def delete_strays(self, named: Collection[str]) -> None:
         """Delete whatever a killed process left: what is not among the names (`Segment.file`)."""
+
+    def check(self, segment: Segment) -> None:
+        """Raise ColumnsDamaged unless the segment holds what was written; reads all of it."""
+
+    def keys(self, segment: Segment, source: str) -> Iterator[list[int]]:
+        """The keys of the rows of a `SealQueue.Source` (event, version, customer) in the segment, some at a time."""

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 
 from ingest.columns import compact, locks
+from ingest.columns.examine import find_faults, sealed_keys
 from ingest.columns.interface import ColumnsDamaged, Sealed, Snapshot
 from ingest.columns.rebuild import rebuild
 from ingest.columns.seal import seal_waiting
@@ -61,3 +62,9 @@ class StoredColumns(ABC):
         with locks.held(self.store.directory, locks.RESHAPE):
             yield from rebuild(self.store, now)
             self._reshape(now)
+
+    def faults(self) -> Iterator[str]:
+        return find_faults(self.store)
+
+    def sealed_keys(self, source: str) -> Iterator[list[int]]:
+        return sealed_keys(self.store, source)
