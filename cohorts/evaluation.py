@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pyroaring import BitMap
 
 from cohorts.criteria import Before, Clock, Criteria, Evidence, Matched, View
+from cohorts.criteria.turning import MOST_CUSTOMERS
 from cohorts.enums import Reason
 from ingest.columns.interface import Snapshot
 
@@ -38,6 +40,8 @@ class Explanation:
 
     reason: Reason
     because: list[str]
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    "For each condition that turned what `Evidence.as_json` keeps."
 
 
 def evaluate(criteria: Criteria, snapshot: Snapshot, clock: Clock) -> Evaluated:
@@ -52,33 +56,42 @@ def evaluate(criteria: Criteria, snapshot: Snapshot, clock: Clock) -> Evaluated:
 def explain(
     evaluated: Evaluated, changed: BitMap, before: Before, erased: BitMap, snapshot: Snapshot
 ) -> dict[int, Explanation]:
-    """Per changed customer the reason and the sentences, from the leaves whose turning moved it.
+    """Per changed customer the reason, the sentences and the evidence, from the leaves whose turning moved it.
+
+    No evidence is kept where more than MOST_CUSTOMERS moved at once.
 
     `erased` are the changed customers who were erased as a whole.
     """
     turned = evaluated.criteria.turned(
         changed, (before.universe, evaluated.universe), (before.leaves, evaluated.leaves)
     )
-    found: dict[int, list[Evidence]] = {customer: [] for customer in changed}
+    found: dict[int, list[Turned]] = {customer: [] for customer in changed}
     for path, customers in turned.items():
         for customer, evidence in evaluated.matched[path].evidence(customers, before).items():
-            found[customer].append(evidence)
+            found[customer].append((path, evidence))
     lost = snapshot.erased_since(evaluated.criteria.kind, before.as_of)
     return {
-        customer: ERASED if customer in erased else _explain_one(evidence, lost_events=customer in lost)
+        customer: ERASED
+        if customer in erased
+        else _explain_one(evidence, lost_events=customer in lost, keep=len(changed) <= MOST_CUSTOMERS)
         for customer, evidence in found.items()
     }
 
 
 def explain_edit(evaluated: Evaluated, changed: BitMap) -> dict[int, Explanation]:
     """Explanations after an edit of the cohort: each leaf's value for the customer, under the new definition."""
-    because: dict[int, list[str]] = {customer: [] for customer in changed}
-    for matched in evaluated.matched.values():
-        for customer, found in matched.evidence(changed & evaluated.universe, None).items():
-            because[customer].append(found.sentence)
+    found: dict[int, list[Turned]] = {customer: [] for customer in changed}
+    for path, matched in evaluated.matched.items():
+        for customer, evidence in matched.evidence(changed & evaluated.universe, None).items():
+            found[customer].append((path, evidence))
+    keep = len(changed) <= MOST_CUSTOMERS
     return {
-        customer: Explanation(Reason.DEFINITION, ["The cohort's definition was edited", *sentences])
-        for customer, sentences in because.items()
+        customer: Explanation(
+            Reason.DEFINITION,
+            ["The cohort's definition was edited", *(each.sentence for _, each in turned)],
+            [each.as_json(path) for path, each in turned] if keep else [],
+        )
+        for customer, turned in found.items()
     }
 
 
@@ -88,10 +101,13 @@ def clock_at(at: datetime, time_zone: str, week_starts_on: int) -> Clock:
 
 
 ERASED = Explanation(Reason.DELETED, ["The customer was erased"])
+Turned = tuple[str, Evidence]
+"The path of a leaf, and why it turned."
 _ORDER = {reason: place for place, reason in enumerate(Reason)}
 
 
-def _explain_one(found: list[Evidence], *, lost_events: bool) -> Explanation:
+def _explain_one(found: list[Turned], *, lost_events: bool, keep: bool) -> Explanation:
     fallback = Reason.BEHAVIOR if lost_events else Reason.TIME
-    reason = min((evidence.reason for evidence in found), key=_ORDER.__getitem__, default=fallback)
-    return Explanation(reason, [evidence.sentence for evidence in found])
+    reason = min((evidence.reason for _, evidence in found), key=_ORDER.__getitem__, default=fallback)
+    kept = [evidence.as_json(path) for path, evidence in found] if keep else []
+    return Explanation(reason, [evidence.sentence for _, evidence in found], kept)

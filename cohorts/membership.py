@@ -92,6 +92,7 @@ def _changes(
                 changed_at=at,
                 reason=explanations[customer].reason,
                 because=explanations[customer].because,
+                evidence=explanations[customer].evidence,
             )
 
 

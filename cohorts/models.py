@@ -152,6 +152,8 @@ class MembershipChange(models.Model):
     reason = models.CharField(max_length=10, choices=Reason.choices)
     because = models.JSONField(default=list)
     "Sentences: each condition that turned, with its value against its threshold."
+    evidence = models.JSONField(default=list)
+    "The same as data, with the events that did it: see `criteria.leaf.Evidence`; empty when very many moved at once."
 
     class Meta:
         constraints = [
@@ -164,3 +166,12 @@ class MembershipChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.change} on {self.changed_at:%Y-%m-%d at %H:%M}"
+
+    @property
+    def grounds(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """Each sentence of `because` with the events that belong to it, their times as instants."""
+        events = {each["sentence"]: each["events"] for each in self.evidence}
+        return [
+            (sentence, [each | {"time": datetime.fromisoformat(each["time"])} for each in events.get(sentence, [])])
+            for sentence in self.because
+        ]

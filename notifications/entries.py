@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import Max
 from pyroaring import BitMap
 
+from cohorts.criteria import EventSeen, Evidence
 from cohorts.customer_rows import customer_path
 from cohorts.enums import ChangeKind, Reason
 from cohorts.models import Baseline, Cohort, MembershipChange
@@ -63,6 +64,21 @@ class Told:
     at: datetime
 
 
+EXAMPLE_JOINED = (
+    "API Call where response.status is 400: 3 times today (at least 1)",
+    3,
+    timedelta(minutes=4),
+    "POST /payments -> 400",
+)
+EXAMPLE_LEFT = (
+    "API Call: 0 times in the last 7 days (at least 1)",
+    0,
+    timedelta(days=7, minutes=4),
+    "GET /payments/:id -> 200",
+)
+"""For examples: the sentence, how many times, and an event: how long ago it was, and what."""
+
+
 @dataclass(frozen=True)
 class Moved:
     """How one customer moved."""
@@ -71,16 +87,22 @@ class Moved:
     changed_at: datetime
     reason: str
     because: Sequence[str]
+    evidence: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
     def made_up(cls, change: ChangeKind, now: datetime) -> Moved:
         """For an example."""
-        sentence = {
-            ChangeKind.ADDED: "API Call where response.status is 400: 3 times today (at least 1)",
-            ChangeKind.REMOVED: "API Call: 0 times in the last 7 days (at least 1)",
-        }[change]
-        reason = Reason.BEHAVIOR if change == ChangeKind.ADDED else Reason.TIME
-        return cls(change, now, reason, [sentence])
+        if change == ChangeKind.ADDED:
+            return cls._made_up(change, now, Reason.BEHAVIOR, *EXAMPLE_JOINED)
+        return cls._made_up(change, now, Reason.TIME, *EXAMPLE_LEFT)
+
+    @classmethod
+    def _made_up(
+        cls, change: ChangeKind, now: datetime, reason: Reason, sentence: str, times: int, ago: timedelta, what: str
+    ) -> Moved:
+        event = EventSeen("5f0c6f4e-8f0f-4c5e-9a53-0c8f2f2f7a11", now - ago, what)
+        evidence = Evidence(sentence, reason, times, "at least 1", events=(event,))
+        return cls(change, now, reason, [sentence], [evidence.as_json("match")])
 
 
 @dataclass(frozen=True)
@@ -128,12 +150,15 @@ def write_entry(kind: CustomerKind, fields: Sequence[str], facts: Facts, moved: 
         "reason": str(moved.reason),
         "because": [sentence[:LONGEST_SENTENCE] for sentence in moved.because[:MOST_SENTENCES]]
         or [Reason(moved.reason).label],
+        "evidence": [
+            {**each, "sentence": each["sentence"][:LONGEST_SENTENCE]} for each in moved.evidence[:MOST_SENTENCES]
+        ],
     }
     known = {f"{kind}_id": facts.external_id}
     chosen = {key: _value(key, fields, facts, url) for key in _keys(kind, tuple(fields))}
     body = encode({**known, **chosen, **why})
     if len(body.encode()) > LARGEST_ENTRY:
-        body = encode({**known, "too_large": True, **why})
+        body = encode({**known, "too_large": True, **why, "evidence": []})
     return Entry(change=str(moved.change), url=url, body=body)
 
 
@@ -186,8 +211,8 @@ def _moves(told: Told, change: ChangeKind, customers: BitMap) -> dict[int, Moved
     last = changes.filter(customer__in=list(customers)).values("customer").annotate(last=Max("id")).values("last")
     rows = MembershipChange.objects.filter(pk__in=last, change=change)
     moves = {
-        customer: Moved(change, changed_at, reason, because)
-        for customer, changed_at, reason, because in rows.values_list("customer", "changed_at", "reason", "because")
+        customer: Moved(change, *how)
+        for customer, *how in rows.values_list("customer", "changed_at", "reason", "because", "evidence")
     }
     if len(moves) < len(customers):
         baselines = Baseline.objects.filter(cohort=told.cohort, version__lte=told.version)

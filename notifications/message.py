@@ -74,8 +74,13 @@ class Entry:
 
     @property
     def because(self) -> str:
-        """Why it moved, in one sentence or several."""
-        return "; ".join(map(str, self.data["because"]))
+        """Why it moved, in one sentence or several, and the last event that did it."""
+        sentences = "; ".join(map(str, self.data["because"]))
+        events = [event for each in self.data.get("evidence", ()) for event in each["events"]]
+        if not events:
+            return sentences
+        newest = max(events, key=lambda event: str(event["time"]))
+        return f"{sentences}; last: {newest['what']}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from cohorts.criteria import aggregate, cohort, company, first, performed, profile, ratio, sequence, trend, users
 from cohorts.criteria.definition import Criteria
 from cohorts.criteria.errors import CriteriaError
-from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View, parse_node
+from cohorts.criteria.leaf import Before, EventSeen, Evidence, Leaf, LeafKind, Matched, View, parse_node
 from cohorts.criteria.place import MAX_DEPTH, MAX_LEAVES, Place, read_object
 from cohorts.criteria.windows import Clock
 from ingest.models import CustomerKind
@@ -22,6 +22,7 @@ __all__ = [
     "Clock",
     "Criteria",
     "CriteriaError",
+    "EventSeen",
     "Evidence",
     "Leaf",
     "LeafKind",

@@ -21,6 +21,7 @@ from cohorts.criteria.leaf import LeafKind, View
 from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
 from cohorts.criteria.place import Place, quoted, read_choice, read_object, read_text
 from cohorts.criteria.thresholds import Threshold, parse_threshold
+from cohorts.criteria.turning import Gaze
 from cohorts.criteria.windows import Clock, Window, event_span, parse_within
 from cohorts.criteria.wording import say_number
 from ingest.fields import Field, FieldType, UnknownField, event_field
@@ -83,17 +84,27 @@ class Aggregate(MeasuredLeaf):
         ranked = _percentile_values(self._values(among), PERCENTILES[self.by])
         return {row["customer"]: row for row in view.snapshot.rows(ranked).to_pylist()}
 
-    def say(self, figures: Figures, clock: Clock) -> str:
+    def value(self, figures: Figures) -> float | None:
         if self.by == "avg" and figures:
-            found = say_number(round(float(Decimal(figures["figure"]) / MILLION / int(figures["weight"])), 6))
-        elif self.by == "sum":
-            found = say_number(float(Decimal(figures.get("figure", 0)) / MILLION))
-        else:
-            empty = 0 if self.by in ZERO_OF_NOTHING else None
-            figure = figures.get("figure", empty)
-            found = "none" if figure is None else say_number(float(figure))
+            return round(float(Decimal(figures["figure"]) / MILLION / int(figures["weight"])), 6)
+        if self.by == "sum":
+            return float(Decimal(figures.get("figure", 0)) / MILLION)
+        figure = figures.get("figure", 0 if self.by in ZERO_OF_NOTHING else None)
+        return None if figure is None else float(figure)
+
+    def say(self, figures: Figures, clock: Clock) -> str:
+        value = self.value(figures)
+        found = "none" if value is None else say_number(value)
         what = f"{LABELS[self.by]} of {self.name} over {say_events(self.events)}"
-        return f"{what}: {found} {self.window.words} ({self.threshold.words()})"
+        return f"{what}: {found} {self.window.words} ({self.asked})"
+
+    @property
+    def asked(self) -> str:
+        return self.threshold.words()
+
+    @property
+    def gaze(self) -> Gaze:
+        return Gaze((self.events,), lambda clock: [event_span(self.window, clock)])
 
     def _cell(self, source: Source, rows: ir.Table) -> Cell:
         return Cell(source.view.snapshot, rows, self.field)

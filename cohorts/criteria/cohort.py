@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from pyroaring import BitMap
 
-from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
+from cohorts.criteria.leaf import Before, EventSeen, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_object
+from cohorts.criteria.turning import merge
 from cohorts.criteria.windows import Clock
 from cohorts.enums import ChangeKind, Reason
 from cohorts.models import Baseline, Cohort, MembershipChange
@@ -46,8 +48,11 @@ class Member(Leaf):
             move = moves.get(id_)
             if move is None or (move.change == ChangeKind.ADDED) != (id_ in members):
                 verb = "is a member of" if id_ in members else "is no member of"
-                return Evidence(f"{verb} “{self.name}”", otherwise.get(id_, Reason.BEHAVIOR))
-            return Evidence(self._say(move, view.clock), Reason(move.reason))
+                return Evidence(
+                    f"{verb} “{self.name}”", otherwise.get(id_, Reason.BEHAVIOR), id_ in members, self.words()
+                )
+            events = merge(_events(each) for each in move.evidence)
+            return Evidence(self._say(move, view.clock), Reason(move.reason), id_ in members, self.words(), {}, events)
 
         return {id_: explain(id_) for id_ in ids}
 
@@ -69,6 +74,12 @@ class Member(Leaf):
         verb = "joined" if move.change == ChangeKind.ADDED else "left"
         why = f": {'; '.join(move.because)}" if move.because else ""
         return f"{verb} “{self.name}” on {clock.local(move.changed_at)}{why}"
+
+
+def _events(evidence: dict[str, Any]) -> tuple[EventSeen, ...]:
+    """The events that the other cohort's change kept."""
+    kept = evidence["events"]
+    return tuple(EventSeen(each["id"], datetime.fromisoformat(each["time"]), each["what"]) for each in kept)
 
 
 def parse(value: dict[str, Any], place: Place) -> Member:

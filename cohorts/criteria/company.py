@@ -12,6 +12,7 @@ from cohorts.criteria.definition import Criteria
 from cohorts.criteria.inner import Answer, ask, parse_inner, strongest
 from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_object
+from cohorts.criteria.turning import merge
 from cohorts.enums import Reason
 from ingest.models import CustomerKind
 
@@ -41,13 +42,15 @@ class Company(Leaf):
         def explain(user: int) -> Evidence:
             came = Reason.PROFILE if user in said else Reason.BEHAVIOR
             if user not in companies:
-                return Evidence("belongs to no company", came)
+                return Evidence("belongs to no company", came, None, self.of.words())
             company, name = companies[user]
             why = found.get(company, [])
+            events = merge(each.events for each in why)
             if why:
-                return Evidence(f"company {name}: {'; '.join(each.sentence for each in why)}", strongest(why, came))
+                sentence = f"company {name}: {'; '.join(each.sentence for each in why)}"
+                return Evidence(sentence, strongest(why, came), name, self.of.words(), events=events)
             verb = "matches" if company in answer.members else "does not match"
-            return Evidence(f"company {name} {verb} ({self.of.words()})", came)
+            return Evidence(f"company {name} {verb} ({self.of.words()})", came, name, self.of.words())
 
         return {id_: explain(id_) for id_ in ids}
 

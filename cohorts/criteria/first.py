@@ -12,6 +12,7 @@ from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import LeafKind
 from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
 from cohorts.criteria.place import Place, read_object
+from cohorts.criteria.turning import Gaze
 from cohorts.criteria.windows import Clock, Ever, Window, event_span, parse_within
 
 KEYS = ("first", "within")
@@ -39,7 +40,19 @@ class First(MeasuredLeaf):
 
     def say(self, figures: Figures, clock: Clock) -> str:
         first = as_utc(figures.get("first"))
-        return f"first {say_events(self.events)}: {clock.local(first) if first else 'never'} ({self.window.words})"
+        return f"first {say_events(self.events)}: {clock.local(first) if first else 'never'} ({self.asked})"
+
+    @property
+    def asked(self) -> str:
+        return self.window.words
+
+    @property
+    def gaze(self) -> Gaze:
+        return Gaze((self.events,), lambda clock: [event_span(self.window, clock)], first=True)
+
+    def value(self, figures: Figures) -> str | None:
+        first = as_utc(figures.get("first"))
+        return first.isoformat().replace("+00:00", "Z") if first else None
 
 
 def parse(value: dict[str, Any], place: Place) -> First:

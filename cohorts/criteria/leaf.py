@@ -13,6 +13,7 @@ from pyroaring import BitMap
 from cohorts.criteria.place import Place
 from cohorts.criteria.tree import Node, parse_tree
 from cohorts.criteria.windows import Clock
+from cohorts.criteria.wording import cut
 from cohorts.enums import Reason
 from ingest.columns.interface import Snapshot
 from ingest.models import CustomerKind
@@ -36,12 +37,56 @@ class View:
         return Clock(instant, self.clock.time_zone, self.clock.week_starts_on)
 
 
+MOST_EVENTS = 3
+"""Events named of each customer that a leaf moved."""
+LONGEST_VALUE, LONGEST_WHAT = 200, 120
+Value = str | float | bool | None
+
+
+@dataclass(frozen=True)
+class EventSeen:
+    """An event that a leaf turned by; `id` is the transaction id that its sender gave, else ours."""
+
+    id: str
+    time: datetime
+    what: str
+
+    def as_json(self) -> dict[str, str]:
+        """What a membership change keeps of it."""
+        time = self.time.isoformat().replace("+00:00", "Z")
+        return {"id": cut(self.id, LONGEST_VALUE), "time": time, "what": cut(self.what, LONGEST_WHAT)}
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """Why a leaf turned for one customer: its value against its threshold, and what caused it."""
+    """Why a leaf turned for one customer: its value against its threshold, and what caused it.
+
+    `figures` are what the value came from: the two counts of a ratio, the value that a profile had before.
+    """
 
     sentence: str
     reason: Reason
+    value: Value = None
+    threshold: str = ""
+    figures: Mapping[str, Value] = field(default_factory=dict)
+    events: tuple[EventSeen, ...] = ()
+
+    def as_json(self, path: str) -> dict[str, Any]:
+        """What a membership change keeps of it; `path` is the leaf's."""
+        kept: dict[str, Any] = {
+            "path": path,
+            "sentence": self.sentence,
+            "reason": str(self.reason),
+            "value": _short(self.value),
+            "threshold": self.threshold,
+        }
+        if self.figures:
+            kept["figures"] = {name: _short(value) for name, value in self.figures.items()}
+        return kept | {"events": [event.as_json() for event in self.events]}
+
+
+def _short(value: Value) -> Value:
+    return cut(value, LONGEST_VALUE) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)

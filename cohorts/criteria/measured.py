@@ -19,7 +19,8 @@ from pyroaring import BitMap
 
 from cohorts.criteria.cells import instant
 from cohorts.criteria.events import Events
-from cohorts.criteria.leaf import Before, Evidence, Leaf, Matched, View
+from cohorts.criteria.leaf import Before, Evidence, Leaf, Matched, Value, View
+from cohorts.criteria.turning import Gaze, find_turning
 from cohorts.criteria.windows import Clock
 from cohorts.criteria.wording import cut
 from cohorts.enums import Reason
@@ -70,6 +71,24 @@ class MeasuredLeaf(Leaf):
     def say(self, figures: Figures, clock: Clock) -> str:
         """The figures against the threshold, in one sentence."""
 
+    @property
+    @abstractmethod
+    def asked(self) -> str:
+        """The threshold in words."""
+
+    @property
+    @abstractmethod
+    def gaze(self) -> Gaze:
+        """Which events it looks at, and where."""
+
+    @abstractmethod
+    def value(self, figures: Figures) -> Value:
+        """What is compared with the threshold; none where there is nothing."""
+
+    def parts(self, figures: Figures) -> dict[str, Value]:
+        """What the value came from, as far as it is told."""
+        return {}
+
     def figures(self, view: View, measured: ir.Table, ids: BitMap) -> dict[int, Figures]:
         """Per customer its figures, from what was measured."""
         rows = view.snapshot.rows(measured.semi_join(view.snapshot.among(ids), "customer"))
@@ -95,10 +114,23 @@ class MeasuredLeaf(Leaf):
         self, view: View, measured: ir.Table, members: BitMap, ids: BitMap, before: Before | None
     ) -> dict[int, Evidence]:
         figures = self.figures(view, measured, ids)
-        reasons = {} if before is None else self._reasons(view, members, ids, before.as_of)
-        return {
-            id_: Evidence(self.say(figures.get(id_, {}), view.clock), reasons.get(id_, Reason.BEHAVIOR)) for id_ in ids
-        }
+        reasons = dict.fromkeys(ids, Reason.BEHAVIOR)
+        if before is not None:
+            reasons |= self._reasons(view, members, ids, before.as_of)
+        events = find_turning(self.gaze, view, reasons, before)
+
+        def explain(id_: int) -> Evidence:
+            found = figures.get(id_, {})
+            return Evidence(
+                sentence=self.say(found, view.clock),
+                reason=reasons[id_],
+                value=self.value(found),
+                threshold=self.asked,
+                figures=self.parts(found),
+                events=events.get(id_, ()),
+            )
+
+        return {id_: explain(id_) for id_ in ids}
 
     def _reasons(self, view: View, members: BitMap, ids: BitMap, since: datetime) -> dict[int, Reason]:
         """The reasons that are not the arrival of events: see `performed`, which asks the same with less reading."""

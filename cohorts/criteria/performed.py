@@ -12,6 +12,7 @@ from pyroaring import BitMap
 from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_count, read_object
+from cohorts.criteria.turning import Gaze, find_turning
 from cohorts.criteria.windows import Window, event_span, parse_within, without
 from cohorts.criteria.wording import cut, say_times
 from cohorts.enums import Reason
@@ -78,14 +79,25 @@ class Performed(Leaf):
         self, view: View, weighing: Weighing, weights: Weights, ids: BitMap, before: Before | None
     ) -> dict[int, Evidence]:
         now = weights.of(ids)
-        reasons = {} if before is None else self._reasons(view, weighing, now, ids, before.as_of)
-        events = cut(self.events.words(), LONGEST_EVENTS)
+        reasons = dict.fromkeys(ids, Reason.BEHAVIOR)
+        if before is not None:
+            reasons |= self._reasons(view, weighing, now, ids, before.as_of)
+        turning = find_turning(self._gaze, view, reasons, before)
+        events, asked = cut(self.events.words(), LONGEST_EVENTS), self.bounds.words
 
         @cache  # many customers share a count
-        def explain(count: int, reason: Reason) -> Evidence:
-            return Evidence(f"{events}: {say_times(count)} {self.window.words} ({self.bounds.words})", reason)
+        def say(count: int) -> str:
+            return f"{events}: {say_times(count)} {self.window.words} ({asked})"
 
-        return {id_: explain(now.get(id_, 0), reasons.get(id_, Reason.BEHAVIOR)) for id_ in ids}
+        def explain(id_: int) -> Evidence:
+            count = now.get(id_, 0)
+            return Evidence(say(count), reasons[id_], count, asked, events=turning.get(id_, ()))
+
+        return {id_: explain(id_) for id_ in ids}
+
+    @property
+    def _gaze(self) -> Gaze:
+        return Gaze((self.events,), lambda clock: [event_span(self.window, clock)])
 
     def _reasons(
         self, view: View, weighing: Weighing, now: dict[int, int], ids: BitMap, since: datetime

@@ -9,19 +9,22 @@ from functools import partial
 from typing import Any
 
 import ibis.expr.types as ir
+from django.db.models import OuterRef, Subquery
 from pyroaring import BitMap
 
 from cohorts.criteria.cells import Cell, as_utc
 from cohorts.criteria.conditions import Condition, parse_condition
-from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
+from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, Value, View
 from cohorts.criteria.operators import is_about_time
 from cohorts.criteria.place import Place
+from cohorts.criteria.turning import MOST_CUSTOMERS
 from cohorts.criteria.windows import Clock
 from cohorts.criteria.wording import say_found
 from cohorts.enums import Reason
 from ingest.columns.interface import Snapshot
 from ingest.fields import CUSTOMER_ACTIVITY, Field, FieldType, customer_field
-from ingest.models import CustomerKind
+from ingest.models import Customer, CustomerKind, CustomerVersion
+from ingest.paths import find
 
 COMPANY = "company."
 TIMES = {"time", "first_new", "last_new"}
@@ -71,10 +74,14 @@ class Profile(Leaf):
         reasons = {} if since is None else self._reasons(view, ids, found, since)
         name, subject, threshold = self.condition.name, self.condition.subject, self.condition.predicate
 
+        was = {} if since is None else self._was(reasons, since)
+
         def explain(id_: int) -> Evidence:
-            value = self._say(found.get(id_, {}), view.clock)
-            sentence = f"{subject} {value} ({threshold})" if value else f"{name} is not set ({threshold})"
-            return Evidence(sentence, reasons.get(id_, Reason.BEHAVIOR))
+            row = found.get(id_, {})
+            said = self._say(row, view.clock)
+            sentence = f"{subject} {said} ({threshold})" if said else f"{name} is not set ({threshold})"
+            figures = {"was": was[id_]} if id_ in was else {}
+            return Evidence(sentence, reasons.get(id_, Reason.BEHAVIOR), self._value(row), threshold, figures)
 
         return {id_: explain(id_) for id_ in ids}
 
@@ -133,6 +140,26 @@ class Profile(Leaf):
             case "last_seen_time":
                 return value == arrived.get("last_new")
         return value > since
+
+    def _was(self, reasons: dict[int, Reason], since: datetime) -> dict[int, Value]:
+        """The values in the profiles that held at `since`, of those whom their own profile moved."""
+        said = [id_ for id_, reason in reasons.items() if reason == Reason.PROFILE]
+        if self._is_activity or self.owner != self.kind or self.condition.field.column or len(said) > MOST_CUSTOMERS:
+            return {}
+        earlier = CustomerVersion.objects.filter(customer=OuterRef("pk"), received_at__lte=since)
+        newest = earlier.order_by("-received_at", "-pk").values("profile")[:1]
+        path = self.condition.field.path.split(".")
+        profiles = Customer.objects.filter(pk__in=said).annotate(then=Subquery(newest)).values_list("pk", "then")
+        found = {id_: find(profile or {}, path) for id_, profile in profiles}
+        values = {id_: match[1] if match else None for id_, match in found.items()}
+        return {id_: value for id_, value in values.items() if value is None or isinstance(value, str | float | int)}
+
+    def _value(self, row: Row) -> Value:
+        """The value as the change keeps it: a time of activity as ISO text, other times as they were written."""
+        if self._is_activity:
+            time = row.get("time")
+            return time.isoformat().replace("+00:00", "Z") if time else None
+        return next((row[type_] for type_ in ("text", "number", "boolean") if row.get(type_) is not None), None)
 
     def _say(self, row: Row, clock: Clock) -> str:
         """The value that was found, e.g. `is "pro"`; nothing where there is none."""

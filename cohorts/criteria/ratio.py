@@ -9,10 +9,11 @@ from typing import Any
 import ibis.expr.types as ir
 
 from cohorts.criteria.events import Events, parse_events
-from cohorts.criteria.leaf import LeafKind
+from cohorts.criteria.leaf import LeafKind, Value
 from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
 from cohorts.criteria.place import Place, read_count, read_object
 from cohorts.criteria.thresholds import Threshold, parse_threshold
+from cohorts.criteria.turning import Gaze
 from cohorts.criteria.windows import Clock, Window, event_span, parse_within
 from cohorts.criteria.wording import say_number
 
@@ -47,11 +48,23 @@ class Ratio(MeasuredLeaf):
     def say(self, figures: Figures, clock: Clock) -> str:
         part, whole = (int(figures.get(name, 0)) for name in ("part", "whole"))
         ratio = say_percent(round(part / whole, 4)) if whole else "none"
-        least = f" of at least {self.minimum:,}" if self.minimum > 1 else ""
         what = f"ratio of {say_events(self.part)} to {say_events(self.whole)}"
-        return (
-            f"{what}: {ratio}, {part:,} to {whole:,}, {self.window.words} ({self.threshold.words(say_percent)}{least})"
-        )
+        return f"{what}: {ratio}, {part:,} to {whole:,}, {self.window.words} ({self.asked})"
+
+    @property
+    def asked(self) -> str:
+        least = f" of at least {self.minimum:,}" if self.minimum > 1 else ""
+        return f"{self.threshold.words(say_percent)}{least}"
+
+    @property
+    def gaze(self) -> Gaze:
+        return Gaze((self.part, self.whole), lambda clock: [event_span(self.window, clock)])
+
+    def value(self, figures: Figures) -> float | None:
+        return int(figures["part"]) / int(figures["whole"]) if figures else None
+
+    def parts(self, figures: Figures) -> dict[str, Value]:
+        return {name: int(figures.get(name, 0)) for name in ("part", "whole")}
 
 
 def say_percent(share: float) -> str:

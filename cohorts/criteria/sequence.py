@@ -15,8 +15,10 @@ from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import LeafKind
 from cohorts.criteria.measured import LONGEST_EVENTS, Figures, MeasuredLeaf, Source
 from cohorts.criteria.place import Place, read_object
-from cohorts.criteria.windows import Clock, Window, event_span, parse_within
+from cohorts.criteria.turning import Gaze
+from cohorts.criteria.windows import TICK, Clock, Window, event_span, parse_within
 from cohorts.criteria.wording import cut
+from ingest.columns.interface import Span
 
 KEYS = ("sequence", "each_within", "within", "completed")
 FEWEST_STEPS, MOST_STEPS = 2, 10
@@ -91,13 +93,30 @@ class Sequence(MeasuredLeaf):
     def say(self, figures: Figures, clock: Clock) -> str:
         steps = [figures[name] for name in self._names if figures.get(name) is not None]
         chain = cut(self._chain, LONGEST_EVENTS)
-        asked = "all" if self.completed else "begun and not completed"
         if not steps:
-            return f"{chain}: not begun {self.window.words} ({asked})"
+            return f"{chain}: not begun {self.window.words} ({self.asked})"
         last = as_utc(steps[-1])
         assert last is not None
         how_far = f"{len(steps)} of {len(self.steps)} steps, the last on {clock.local(last)},"
-        return f"{chain}: {how_far} {self.window.words} ({asked})"
+        return f"{chain}: {how_far} {self.window.words} ({self.asked})"
+
+    @property
+    def asked(self) -> str:
+        return "all" if self.completed else "begun and not completed"
+
+    def value(self, figures: Figures) -> int:
+        """How many steps were done."""
+        return sum(figures.get(name) is not None for name in self._names)
+
+    @property
+    def gaze(self) -> Gaze:
+        return Gaze(self.steps, lambda clock: [event_span(self.window, clock)], self._given_up)
+
+    def _given_up(self, clock: Clock) -> list[Span]:
+        """Where the last steps of chains lie that cannot go on."""
+        if self.completed or self.each_within is None:
+            return []
+        return [Span(None, clock.at - self.each_within.length + TICK)]
 
 
 def _when(test: ir.BooleanValue, time: ir.TimestampValue) -> ir.TimestampValue:

@@ -10,11 +10,12 @@ import ibis.expr.types as ir
 
 from cohorts.criteria.cells import instant
 from cohorts.criteria.events import Events, parse_events
-from cohorts.criteria.leaf import LeafKind
+from cohorts.criteria.leaf import LeafKind, Value
 from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
 from cohorts.criteria.operators import COMPARISONS
 from cohorts.criteria.place import Place, read_count, read_object
 from cohorts.criteria.thresholds import Threshold, parse_threshold
+from cohorts.criteria.turning import Gaze
 from cohorts.criteria.windows import Between, Clock, Rolling, event_span, parse_within
 from cohorts.criteria.wording import say_number, say_times
 from ingest.columns.interface import Span
@@ -38,11 +39,9 @@ class Trend(MeasuredLeaf):
         return f"{self.events.words()} {self._change} {self.window.words} against as long before{least}"
 
     def measure(self, source: Source) -> ir.Table:
-        span = event_span(self.window, source.clock)
-        assert span.start is not None
-        earlier = Span(span.start - (span.end - span.start), span.end)
-        rows = source.matching(self.events, earlier)
-        is_now = rows.time >= instant(span.start)
+        earlier, now = self._windows(source.clock)
+        rows = source.matching(self.events, Span(earlier.start, now.end))
+        is_now = rows.time >= instant(earlier.end)
         weights = rows.select(
             "customer", now=ibis.ifelse(is_now, rows.weight, 0), before=ibis.ifelse(is_now, 0, rows.weight)
         )
@@ -53,13 +52,33 @@ class Trend(MeasuredLeaf):
 
     def say(self, figures: Figures, clock: Clock) -> str:
         now, before = (int(figures.get(name, 0)) for name in ("now", "before"))
-        asked = self._change + (f" from at least {self.minimum:,}" if self.minimum > 1 else "")
         if not before:
-            return f"{say_events(self.events)}: none before {self.window.words} ({asked})"
+            return f"{say_events(self.events)}: none before {self.window.words} ({self.asked})"
         change = say_number(round((now - before) * 100 / before, 1))
         sign = "+" if now > before else ""
         counts = f"{say_times(now)} {self.window.words} after {before:,}"
-        return f"{say_events(self.events)}: {sign}{change}%, {counts} ({asked})"
+        return f"{say_events(self.events)}: {sign}{change}%, {counts} ({self.asked})"
+
+    @property
+    def asked(self) -> str:
+        return self._change + (f" from at least {self.minimum:,}" if self.minimum > 1 else "")
+
+    @property
+    def gaze(self) -> Gaze:
+        return Gaze((self.events,), lambda clock: list(self._windows(clock)))
+
+    def value(self, figures: Figures) -> float | None:
+        now, before = (int(figures.get(name, 0)) for name in ("now", "before"))
+        return (now - before) * 100 / before if before else None
+
+    def parts(self, figures: Figures) -> dict[str, Value]:
+        return {name: int(figures.get(name, 0)) for name in ("now", "before")}
+
+    def _windows(self, clock: Clock) -> tuple[Span, Span]:
+        """The earlier one and the one compared with it."""
+        span = event_span(self.window, clock)
+        assert span.start is not None
+        return Span(span.start - (span.end - span.start), span.start), span
 
     @property
     def _change(self) -> str:

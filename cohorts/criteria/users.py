@@ -13,6 +13,7 @@ from cohorts.criteria.definition import Criteria
 from cohorts.criteria.inner import Answer, ask, parse_inner, strongest
 from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_choice, read_count, read_object
+from cohorts.criteria.turning import merge
 from cohorts.enums import Reason
 from ingest.models import CustomerKind
 
@@ -70,7 +71,11 @@ class Users(Leaf):
             came = Reason.BEHAVIOR if company in active else Reason.PROFILE
             why = [evidence for user in own for evidence in found.get(user, [])]
             counts = f"{matching:,} of {len(own):,} users match"
-            return Evidence(f"{counts}: {self.of.words()} ({self._asked})", strongest(why, came))
+            sentence = f"{counts}: {self.of.words()} ({self._asked})"
+            figures = {"matching": matching, "users": len(own)}
+            return Evidence(
+                sentence, strongest(why, came), matching, self._asked, figures, merge(each.events for each in why)
+            )
 
         return {id_: explain(id_) for id_ in ids}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import ibis
 import ibis.expr.types as ir
@@ -33,6 +33,26 @@ class Span:
 def instant(at: datetime) -> ir.TimestampScalar:
     """The instant as a value to compare the times of tables with: those are UTC without a zone."""
     return ibis.literal(at.astimezone(UTC).replace(tzinfo=None), "timestamp(6)")
+
+
+NAMED = ("id", "time", "type", "action_name", "verb", "route", "uri", "status", "transaction_id")
+"""What is told of single events."""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """Of each of some customers the newest few of its events in some spans; with `first` the earliest ones.
+
+    With `since` only those that were not yet visible then, with `then` only those that were.
+    """
+
+    kind: CustomerKind
+    ids: BitMap
+    spans: Sequence[Span]
+    most: int
+    first: bool = False
+    since: datetime | None = None
+    then: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +122,14 @@ class Snapshot(Protocol):
 
         `key` says all there is to say about the choice, so that what was found is used again in later snapshots;
         None where the choice depends on the clock.
+        """
+
+    def newest(
+        self, chosen: Callable[[ir.Table], ir.Table], key: str | None, asked: Newest
+    ) -> Sequence[Mapping[str, Any]]:
+        """The events asked for, of those that `chosen` leaves, in their order: `customer` and NAMED of each.
+
+        `chosen` and `key` as for `weigh`.
         """
 
     def profiles(self, kind: CustomerKind) -> ir.Table:

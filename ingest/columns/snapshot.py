@@ -18,7 +18,7 @@ from pyroaring import BitMap
 from ingest.columns import seen
 from ingest.columns.activity import Activity, Seen
 from ingest.columns.engine import BROKEN, Engine, catalog
-from ingest.columns.interface import FieldSeen, Span, ValueSeen
+from ingest.columns.interface import FieldSeen, Newest, Span, ValueSeen
 from ingest.columns.layout import (
     ACTIVITY_ROWS,
     ALL_EVENT_ROWS,
@@ -31,6 +31,7 @@ from ingest.columns.layout import (
 )
 from ingest.columns.links import link
 from ingest.columns.memo import Arrays
+from ingest.columns.newest import newest_of, newest_source
 from ingest.columns.tables import Cursor
 from ingest.columns.visible import MAPS as MAP_COLUMNS
 from ingest.columns.visible import VALUES, VERSION, Visible
@@ -69,13 +70,25 @@ class DuckDBSnapshot:
         return self._table(view, ALL_EVENT_ROWS)
 
     def weigh(self, chosen: Callable[[ir.Table], ir.Table], key: str | None) -> Weighing:
-        def compile_() -> str:
-            return str(self._backend.compile(chosen(self._table(SOURCE, ALL_EVENT_ROWS))))
-
-        sql = self._compiled("weigh", key, compile_)
+        sql = self._chosen(chosen, key)
         return Weighing(
             sql, self._keep and key is not None, self._engine, self._visible, self._arrays, self._links, self._arrived
         )
+
+    def newest(self, chosen: Callable[[ir.Table], ir.Table], key: str | None, asked: Newest) -> list[dict[str, Any]]:
+        source = newest_source(asked, self._visible, self._arrived)
+        adopting = self._adopting() if asked.kind == CustomerKind.COMPANY else None
+        sql = newest_of(asked, self._chosen(chosen, key), adopting)
+        rows: list[dict[str, Any]] = self._execute(reading(source, sql)).to_arrow_table().to_pylist()
+        return rows
+
+    def _chosen(self, chosen: Callable[[ir.Table], ir.Table], key: str | None) -> str:
+        """The SQL of a choice among SOURCE."""
+
+        def compile_() -> str:
+            return str(self._backend.compile(chosen(self._table(SOURCE, ALL_EVENT_ROWS))))
+
+        return self._compiled("weigh", key, compile_)
 
     def _compiled(self, what: str, key: str | None, compile_: Callable[[], str]) -> str:
         return compile_() if key is None else self._engine.compile((what, key), compile_)

@@ -49,6 +49,7 @@ def test_a_user_with_everything(db, now):
         "changed_at": "2026-03-02T12:00:00Z",
         "reason": "behavior",
         "because": ["API Call where response.status is 400: 3 times today (at least 1)"],
+        "evidence": [],
     }
 
 
@@ -57,7 +58,7 @@ def test_a_company_has_a_domain_in_place_of_an_email(db, now):
     open_columns().seal(now)
     [data] = told(now, [acme], ["company_domain", "name", "first_seen_time", "url"], COMPANY)
     assert list(data) == [
-        "company_id", "company_domain", "name", "first_seen_time", "url", "changed_at", "reason", "because",
+        "company_id", "company_domain", "name", "first_seen_time", "url", "changed_at", "reason", "because", "evidence",
     ]  # fmt: skip
     assert (data["company_id"], data["company_domain"], data["first_seen_time"]) == ("acme", "acme.example", None)
 
@@ -72,7 +73,7 @@ def test_a_user_whose_profile_names_no_company_has_that_of_its_latest_event(db, 
 
 def test_the_id_alone_is_sent_where_nothing_is_asked_for(db, now):
     [data] = told(now, [make_customer("ann", metadata={"email": "ann@example.com"})], [])
-    assert list(data) == ["user_id", "changed_at", "reason", "because"]
+    assert list(data) == ["user_id", "changed_at", "reason", "because", "evidence"]
 
 
 def test_what_is_not_known_is_null(db, now):

@@ -45,7 +45,7 @@ def test_what_is_not_asked_for_is_not_shown(db, now, kind):
     assert body(cohort, now, send_on_removal=False)["removed"] == []
     only_removed = body(cohort, now, fields=[], send_on_addition=False)
     assert only_removed["added"] == []
-    assert list(only_removed["removed"][0]) == [f"{kind}_id", "changed_at", "reason", "because"]
+    assert list(only_removed["removed"][0]) == [f"{kind}_id", "changed_at", "reason", "because", "evidence"]
 
 
 def test_members_who_never_left_make_an_example_of_leaving_made_up(db, now):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pyroaring import BitMap
 
-from cohorts.criteria import Before, Clock, CriteriaError, Leaf, Matched, View, parse
+from cohorts.criteria import Before, Clock, CriteriaError, Evidence, Leaf, Matched, View, parse
 from ingest.columns import Snapshot, open_columns
 from ingest.models import Customer, CustomerKind
 from ingest.parse import PARSERS
@@ -75,6 +75,19 @@ def why(
 
     `then`: who matched then, if it was asked before some of the items came.
     """
+    found = evidence(node, then=then, kind=kind, zone=zone, since=since)
+    return {id_: (each.sentence, str(each.reason)) for id_, each in found.items()}
+
+
+def evidence(
+    node: dict[str, Any],
+    *,
+    then: set[str] | None = None,
+    kind: str = "user",
+    zone: str = "UTC",
+    since: datetime = BEFORE,
+) -> dict[str, Evidence]:
+    """The same with all that is known of why."""
     open_columns().seal(since)
     with open_columns().snapshot(since) as snapshot:
         earlier = matched(leaf_of(node, kind), snapshot, kind, zone)
@@ -89,7 +102,7 @@ def why(
         )
         found = answer.evidence(turned, before(earlier, since))
     external = dict(Customer.objects.values_list("pk", "external_id"))
-    return {external[id_]: (evidence.sentence, str(evidence.reason)) for id_, evidence in found.items()}
+    return {external[id_]: each for id_, each in found.items()}
 
 
 def names(ids: BitMap) -> set[str]:

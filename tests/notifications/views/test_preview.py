@@ -61,7 +61,7 @@ def test_the_example_is_the_webhooks_body_with_real_members(client, cohort):
 def test_it_follows_the_choices(client, cohort):
     body = json_in(shown(client, cohort, send_on_removal=[], fields=["nonsense", "name"], more_fields="metadata.pl"))
     assert body["removed"] == []
-    assert list(body["added"][0]) == ["user_id", "name", "metadata", "changed_at", "reason", "because"]
+    assert list(body["added"][0]) == ["user_id", "name", "metadata", "changed_at", "reason", "because", "evidence"]
     nothing = shown(client, cohort, send_on_addition=[], send_on_removal=[])
     assert "Nothing would be sent" in nothing
 
