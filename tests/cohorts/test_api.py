@@ -371,7 +371,15 @@ def test_pages_read_while_members_change_and_the_feed_come_to_the_same_members(a
 
 
 def test_a_change_says_who_when_and_why(api):
-    change = make_change(customer=make_customer("u1"))
+    evidence = {
+        "path": "match",
+        "sentence": "API Call: 3 times today (at least 1)",
+        "reason": "behavior",
+        "value": 3,
+        "threshold": "at least 1",
+        "events": [{"id": "t1", "time": "2026-03-02T12:14:00Z", "what": "POST /payments -> 400"}],
+    }
+    change = make_change(customer=make_customer("u1"), evidence=[evidence])
     make_membership(change.cohort, change.customer, version=2)
 
     page = api.get(f"/api/cohorts/{change.cohort_id}/changes/").json()
@@ -384,6 +392,7 @@ def test_a_change_says_who_when_and_why(api):
             "changed_at": "2026-03-02T12:15:00Z",
             "reason": "behavior",
             "because": ["API Call: 3 times today (at least 1)"],
+            "evidence": [evidence],
         }
     ]
 

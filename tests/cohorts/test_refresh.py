@@ -74,6 +74,33 @@ def test_a_call_brings_a_customer_in_and_says_so():
     assert change.reason == Reason.BEHAVIOR
     assert "API Call where response.status is 400: 3 times today (at least 1)" in change.because
     assert "first seen 2026-03-02 12:02 (today)" in change.because
+    [seen, failed] = change.evidence
+    assert (seen["path"], seen["value"], seen["threshold"]) == ("match.all[0]", "2026-03-02T12:02:00Z", "today")
+    assert (failed["path"], failed["value"], failed["threshold"]) == ("match.all[1]", 3, "at least 1")
+    assert [event["time"] for event in failed["events"]] == [f"2026-03-02T12:0{minute}:00Z" for minute in (4, 3, 2)]
+
+
+def test_a_change_of_a_cohort_by_another_one_tells_the_events_there():
+    failing = make_cohort(criteria=definition(BAD_TODAY))
+    cohort = make_cohort(criteria=definition({"cohort": str(failing.pk)}))
+    ann = make_user("ann", NOON)
+    open_columns().seal(NOON)
+    refresh_cohorts([cohort, failing], NOON)
+    bad_call(ann, NOON + timedelta(minutes=1))
+    open_columns().seal(NOON + MINUTES)
+    refresh_cohorts(list(Cohort.objects.all()), NOON + MINUTES)
+    [evidence] = last_change(cohort).evidence
+    assert [event["time"] for event in evidence["events"]] == ["2026-03-02T12:01:00Z"]
+
+
+def test_of_very_many_who_move_at_once_the_sentences_alone_are_kept(monkeypatch):
+    monkeypatch.setattr("cohorts.evaluation.MOST_CUSTOMERS", 1)
+    cohort = make_cohort(criteria=definition(BAD_TODAY))
+    cycle(cohort, NOON)
+    for name in ("ann", "bob"):
+        bad_call(make_user(name, NOON), NOON + timedelta(minutes=1))
+    cycle(cohort, NOON + MINUTES)
+    assert all(change.because and not change.evidence for change in cohort.changes.all())
 
 
 def test_midnight_takes_a_customer_out_by_time():

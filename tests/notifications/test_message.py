@@ -26,7 +26,7 @@ def test_the_body_has_the_documented_keys_in_their_order():
     assert list(body["cohort"]) == ["id", "name", "cohort_type", "url"]
     assert list(body["added"][0]) == [
         "user_id", "company_id", "email", "name", "first_seen_time", "last_seen_time", "url", "changed_at", "reason",
-        "because",
+        "because", "evidence",
     ]  # fmt: skip
     assert (body["type"], body["version"]) == ("cohort.membership_changed", 1)
     assert (body["batch"], body["sequence"], body["part"], body["parts"], body["test"]) == (BATCH, 42, 1, 1, False)

@@ -206,3 +206,14 @@ def test_hostile_data_is_shown_harmless(client_as):
         assert "<script>alert(1)" not in html
         assert "<img src=x" not in html
         assert "\u202e" not in html
+
+
+def test_the_events_that_did_it_stand_below_the_reason(client_as, cohort):
+    sentence = "API Call: 1 time today (at least 1)"
+    event = {"id": "t-77", "time": "2026-03-02T12:14:00Z", "what": "POST /<b> -> 400"}
+    evidence = {"path": "match", "sentence": sentence, "events": [event]}
+    make_change(cohort, because=[sentence], evidence=[evidence])
+    html = page(client_as("Viewer"), cohort, "changes/")
+    assert "POST /&lt;b&gt; -&gt; 400" in html
+    assert "t-77" in html
+    assert "2 Mar 2026, 13:14" in html, "in the cohort's time zone"
