@@ -17,6 +17,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Channels", "notifications", "notifications.channel"),
         ("Subscriptions", "rule", "notifications.subscription"),
         ("Batches", "inventory_2", "notifications.batch"),
+        ("Held", "front_hand", "notifications.hold"),
         ("Deliveries", "outbox", "notifications.delivery"),
     ],
     "What came in": [
@@ -40,6 +41,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Memberships", "dataset", "cohorts.membership"),
         ("Baselines", "flag", "cohorts.baseline"),
         ("Settlements", "fact_check", "notifications.settlement"),
+        ("Waiting changes", "hourglass_top", "notifications.waiting"),
         ("Notices", "campaign", "notifications.notice"),
         ("Attempts", "history", "notifications.attempt"),
         ("Customer versions", "manage_history", "ingest.customerversion"),

@@ -16,10 +16,11 @@ VIEWER, ANALYST, OPERATOR, ADMINISTRATOR = ROLES = ("Viewer", "Analyst", "Operat
 _SEES = {
     "ingest": ("customer", "event"),
     "cohorts": ("cohort", "evaluation", "membership", "membershipchange"),
-    "notifications": ("channel", "subscription", "batch", "delivery", "attempt", "settlement"),
+    "notifications": ("channel", "subscription", "batch", "delivery", "attempt", "settlement", "hold", "waiting"),
 }
 _BUILDS = ("cohorts.cohort", "notifications.subscription")
 _OPERATES = ("notifications.channel",)
+_DECIDES = ("change_delivery", "change_hold")
 _OURS = ("ingest", "cohorts", "notifications", "cohortsite", "auth", "django_q")
 
 
@@ -39,7 +40,7 @@ def _allowed() -> dict[str, Q]:
     for app, models in _SEES.items():
         sees |= Q(content_type__app_label=app, codename__in=[f"view_{model}" for model in models])
     builds = sees | _manages(_BUILDS)
-    operates = builds | _manages(_OPERATES) | Q(content_type__app_label="notifications", codename="change_delivery")
+    operates = builds | _manages(_OPERATES) | Q(content_type__app_label="notifications", codename__in=_DECIDES)
     return {
         VIEWER: sees,
         ANALYST: builds,

@@ -17,7 +17,7 @@ from unfold.decorators import action, display
 
 from cohorts.periods import format_period
 from ingest.admin_parts import PausableAdmin, act_on_one, confirm, link, list_links, person
-from notifications import admin_log
+from notifications import admin_holds, admin_log
 from notifications.admin_forms import SubscriptionForm, themed_channel_form
 from notifications.batching import subscribe
 from notifications.channels import CHANNELS
@@ -26,7 +26,7 @@ from notifications.delivery import send_test
 from notifications.forms import ChannelForm
 from notifications.models import Channel, Subscription
 
-__all__ = ["ChannelAdmin", "SubscriptionAdmin", "admin_log"]
+__all__ = ["ChannelAdmin", "SubscriptionAdmin", "admin_holds", "admin_log"]
 
 
 @admin.register(Channel)

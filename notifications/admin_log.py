@@ -13,7 +13,7 @@ from django.utils.text import Truncator
 from unfold.decorators import display
 
 from ingest.admin_parts import LongListAdmin, ReadOnlyInline, link
-from notifications.models import Attempt, Batch, Delivery, Notice, Settlement
+from notifications.models import Attempt, Batch, Delivery, Notice, Settlement, Waiting
 
 STATE_COLORS = {
     Delivery.State.PENDING.label: "info",
@@ -85,11 +85,11 @@ class BatchAdmin(LongListAdmin):
 class SettlementAdmin(LongListAdmin):
     """What each subscription did with each change."""
 
-    list_display = ["id", "subscription_link", "change_", "outcome_", "batch_link"]
-    list_filter = ["outcome"]
+    list_display = ["id", "subscription_link", "change_", "outcome_", "why", "batch_link"]
+    list_filter = ["outcome", "why"]
     list_select_related = ["subscription__cohort", "subscription__channel", "change__customer", "batch"]
     search_fields = ["=change__customer__external_id"]
-    fields = ["subscription_link", "change_", "outcome_", "batch_link"]
+    fields = ["subscription_link", "change_", "outcome_", "why", "batch_link"]
     readonly_fields = fields
 
     @display(description="Subscription")
@@ -107,6 +107,25 @@ class SettlementAdmin(LongListAdmin):
     @display(description="Batch")
     def batch_link(self, settlement: Settlement) -> str:
         return link(settlement.batch)
+
+
+@admin.register(Waiting)
+class WaitingAdmin(LongListAdmin):
+    """Changes that are not told yet, and when they can be."""
+
+    list_display = ["id", "subscription_link", "change_", "ripe_at"]
+    list_select_related = ["subscription__cohort", "subscription__channel", "change__customer"]
+    search_fields = ["=customer__external_id"]
+    fields = ["subscription_link", "change_", "ripe_at"]
+    readonly_fields = fields
+
+    @display(description="Subscription")
+    def subscription_link(self, waiting: Waiting) -> str:
+        return link(waiting.subscription)
+
+    @display(description="Change")
+    def change_(self, waiting: Waiting) -> str:
+        return link(waiting.change)
 
 
 @admin.register(Delivery)

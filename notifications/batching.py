@@ -1,7 +1,8 @@
 """Changes into batches: the net change since the subscription's last batch, each change settled exactly once.
 
 A batch is read and composed first and written then, in one short transaction that begins by moving the subscription
-on, if it still stands where it was read. Of two workers one wins; the other writes nothing.
+on, if it still stands where it was read. Of two workers one wins; the other writes nothing. Of a change up to the
+version where the subscription stands there is one row: a `Settlement`, or a `Waiting` as long as it is not told yet.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from django.db import connection, transaction
@@ -20,33 +21,18 @@ from pyroaring import BitMap
 from cohorts.enums import ChangeKind
 from cohorts.models import Cohort, Membership, MembershipChange
 from notifications import compose
+from notifications.brake import doubt
 from notifications.channels import CHANNELS
 from notifications.compose import Period
 from notifications.entries import Told
+from notifications.holds import end_hold, hold_of, keep_held, verdict, wants_a_look
 from notifications.message import Counts, Message
-from notifications.models import Batch, Channel, Delivery, Settlement, Subscription
+from notifications.models import Batch, Channel, Delivery, Hold, Settlement, Subscription, Waiting
+from notifications.net import Net, Open, new_changes, read_net, rows
 
 SETTLEMENTS, DELIVERIES = 5_000, 20
 """Rows per INSERT; a delivery holds up to 256 kB."""
 DEFAULT_PERIOD = timedelta(minutes=15)
-
-
-@dataclass(frozen=True)
-class Net:
-    """What a stretch of changes comes to. `told` and `unwanted` are net changes; all others cancel each other."""
-
-    version: int
-    members: int
-    at: datetime
-    changed: bool
-    added: BitMap
-    removed: BitMap
-    unwanted: BitMap
-
-    @property
-    def told(self) -> BitMap:
-        """Everybody to be told of."""
-        return self.added | self.removed
 
 
 class Contradiction(ValueError):
@@ -102,113 +88,126 @@ def subscribe(
 
 
 def due_subscriptions(now: datetime) -> list[Subscription]:
-    """Those with something to settle whose period has passed; paused ones and those on paused channels wait."""
+    """Those whose period is over and that have something to settle, and digests whose hour has come.
+
+    Paused ones and those on paused channels wait.
+    """
     changes = MembershipChange.objects.filter(cohort=OuterRef("cohort"), version__gt=OuterRef("settled_version"))
-    evaluated = Membership.objects.filter(cohort=OuterRef("cohort"))
-    waiting = Exists(changes) | (Q(tell_existing=True, existing_told=False) & Exists(evaluated))
-    found = Subscription.objects.filter(waiting, paused_at=None, channel__paused_at=None)
-    return [one for one in found.select_related("cohort", "channel").order_by("settled_at") if _is_due(one, now)]
+    evaluated = Exists(Membership.objects.filter(cohort=OuterRef("cohort")))
+    starts = Q(tell_existing=True, existing_told=False) & evaluated
+    digest = Q(send_at__isnull=False) & evaluated
+    found = Subscription.objects.filter(
+        Exists(changes) | starts | digest | Q(ripe_at__lte=now), paused_at=None, channel__paused_at=None
+    )
+    held = {hold.subscription_id: hold for hold in Hold.objects.filter(ended_at=None).defer("customers")}
+    ordered = found.select_related("cohort", "channel").order_by("settled_at")
+    return [one for one in ordered if _is_due(one, held.get(one.pk), now)]
 
 
 def settle(subscription: Subscription, now: datetime) -> Batch | None:
-    """Settle every change since the last batch; returns the new batch, none when nobody is to be told.
+    """Settle what is open since the last batch; returns the new batch, none when nobody is told.
 
     Does nothing when the subscription is not due, or when another worker settles the same changes.
     """
     current = Subscription.objects.select_related("cohort", "channel").filter(pk=subscription.pk).first()
     membership = Membership.objects.filter(cohort=subscription.cohort_id).first()
-    if current is None or membership is None or not _is_due(current, now):
+    hold = hold_of(subscription)
+    if current is None or membership is None or not _is_due(current, hold, now):
         return None
-    net = _net(current, membership)
+    decided = verdict(hold)
+    net = read_net(current, membership, now, decided.drop)
+    if why := doubt(current, net, now, decided.let_through):
+        _hold(Turn(current, hold, net, now), why)
+        return None
     if net.told:
-        return _tell(current, net, now)
-    if net.changed:
-        _settle_silently(current, net, now)
+        return _tell(Turn(current, hold, net, now))
+    if net.open or hold or current.waits_to_tell_existing or current.send_at is not None:
+        _settle_silently(Turn(current, hold, net, now))
     return None
 
 
-def _is_due(subscription: Subscription, now: datetime) -> bool:
-    paused = subscription.paused_at or subscription.channel.paused_at
-    return not paused and subscription.settled_at + subscription.period <= now
+@dataclass(frozen=True)
+class Turn:
+    """One settling of a subscription: what was read, and at which instant."""
+
+    subscription: Subscription
+    hold: Hold | None
+    net: Net
+    now: datetime
 
 
-def _net(subscription: Subscription, membership: Membership) -> Net:
-    """First and last change decide: who was out and is in has joined, who was in and is out has left."""
-    seen, was_in, is_in = BitMap(), BitMap(), BitMap()
-    changes = _changes(subscription, membership.version).order_by("version", "id")
-    for customer, change in changes.values_list("customer_id", "change").iterator(SETTLEMENTS):
-        if customer not in seen:
-            seen.add(customer)
-            if change == ChangeKind.REMOVED:
-                was_in.add(customer)
-        (is_in.add if change == ChangeKind.ADDED else is_in.discard)(customer)
-    existing = subscription.tell_existing and not subscription.existing_told
-    if existing:  # nobody has been told of anything: who is in has joined
-        was_in, is_in = BitMap(), BitMap.deserialize(bytes(membership.members))
-    joined, gone = is_in - was_in, was_in - is_in
-    added = joined if subscription.send_on_addition else BitMap()
-    removed = gone if subscription.send_on_removal else BitMap()
-    return Net(
-        version=membership.version,
-        members=membership.count,
-        at=membership.as_of,
-        changed=bool(seen) or existing,
-        added=added,
-        removed=removed,
-        unwanted=(joined | gone) - added - removed,
-    )
+def _is_due(subscription: Subscription, hold: Hold | None, now: datetime) -> bool:
+    if subscription.paused_at or subscription.channel.paused_at:
+        return False
+    if hold is not None and not wants_a_look(hold, now):
+        return False
+    decided = hold is not None and bool(hold.decision)
+    return decided or subscription.schedule.is_time(subscription.settled_at, now)
 
 
-def _changes(subscription: Subscription, version: int) -> QuerySet[MembershipChange]:
-    return MembershipChange.objects.filter(
-        cohort=subscription.cohort_id, version__gt=subscription.settled_version, version__lte=version
-    )
-
-
-def _tell(subscription: Subscription, net: Net, now: datetime) -> Batch | None:
-    batch = _batch(subscription, net, now)
-    kind = CHANNELS[subscription.channel.kind]
-    with compose.messages(_draft(batch), _told(subscription, net), kind.limits) as messages, transaction.atomic():
-        if not _move_on(subscription, net, now, batch.sequence):
+def _tell(turn: Turn) -> Batch | None:
+    batch = _batch(turn)
+    kind = CHANNELS[turn.subscription.channel.kind]
+    with compose.messages(_draft(batch), _told(turn), kind.limits) as messages, transaction.atomic():
+        if not _move_on(turn, batch.sequence):
             return None
         batch.save(force_insert=True)
-        _settle_changes(subscription, net, batch)
+        _settle_changes(turn, batch)
         _insert(_deliveries(batch, messages))
     return batch
 
 
 @transaction.atomic
-def _settle_silently(subscription: Subscription, net: Net, now: datetime) -> None:
-    if _move_on(subscription, net, now, subscription.sequence):
-        _settle_changes(subscription, net, None)
+def _settle_silently(turn: Turn) -> None:
+    if _move_on(turn, turn.subscription.sequence):
+        _settle_changes(turn, None)
 
 
-def _move_on(subscription: Subscription, net: Net, now: datetime, sequence: int) -> bool:
-    """The fence: whether the subscription still stood where it was read, and now stands at the end of the changes."""
-    unmoved = Subscription.objects.filter(
-        pk=subscription.pk,
-        paused_at=None,
-        settled_version=subscription.settled_version,
-        settled_at=subscription.settled_at,
-        sequence=subscription.sequence,
-        existing_told=subscription.existing_told,
+@transaction.atomic
+def _hold(turn: Turn, why: str) -> None:
+    """Nothing is settled and the subscription stays where it is: its changes go on adding up."""
+    if _unmoved(turn).update(turn=turn.subscription.turn + 1):
+        keep_held(turn.subscription, turn.hold, turn.net, why, turn.now)
+
+
+def _unmoved(turn: Turn) -> QuerySet[Subscription]:
+    """The fence: the subscription, if nobody has written to it since it was read."""
+    return Subscription.objects.filter(pk=turn.subscription.pk, paused_at=None, turn=turn.subscription.turn)
+
+
+def _move_on(turn: Turn, sequence: int) -> bool:
+    """Whether the subscription still stood where it was read, and now stands at the end of the changes.
+
+    Its period ends, unless all there was waits: then it goes on, so that what waits is told as soon as it is ripe. A
+    digest's always ends: its hour has passed.
+    """
+    current = turn.subscription
+    ends = turn.net.settles or current.send_at is not None or current.waits_to_tell_existing
+    moved = _unmoved(turn).update(
+        turn=current.turn + 1,
+        settled_version=turn.net.version,
+        settled_at=turn.now if ends else current.settled_at,
+        sequence=sequence,
+        existing_told=current.existing_told or current.tell_existing,
     )
-    told = subscription.existing_told or subscription.tell_existing
-    moved = unmoved.update(settled_version=net.version, settled_at=now, sequence=sequence, existing_told=told)
+    if moved and turn.hold:
+        end_hold(turn.hold, turn.now)
     return bool(moved)
 
 
-def _batch(subscription: Subscription, net: Net, now: datetime) -> Batch:
+def _batch(turn: Turn) -> Batch:
+    net = turn.net
     return Batch(
         id=uuid.uuid4(),
-        subscription=subscription,
-        sequence=subscription.sequence + 1,
-        period_from=subscription.settled_at,
-        period_to=now,
-        created_at=now,
+        subscription=turn.subscription,
+        sequence=turn.subscription.sequence + 1,
+        period_from=turn.subscription.settled_at,
+        period_to=turn.now,
+        created_at=turn.now,
         added=len(net.added),
         removed=len(net.removed),
         members=net.members,
+        existing=net.existing.serialize() if net.existing else None,
     )
 
 
@@ -222,7 +221,8 @@ def _draft(batch: Batch) -> Message:
     )
 
 
-def _told(subscription: Subscription, net: Net) -> Told:
+def _told(turn: Turn) -> Told:
+    subscription, net = turn.subscription, turn.net
     return Told(
         cohort=subscription.cohort,
         fields=tuple(subscription.fields),
@@ -230,43 +230,87 @@ def _told(subscription: Subscription, net: Net) -> Told:
         removed=net.removed,
         version=net.version,
         at=net.at,
+        zone=subscription.zone,
     )
 
 
-def _settle_changes(subscription: Subscription, net: Net, batch: Batch | None) -> None:
+def _settle_changes(turn: Turn, batch: Batch | None) -> None:
     """A row for each change. Plain SQL: making 100,000 model instances would take longer than all the rest."""
+    waiting = turn.subscription.waiting
+    for start in range(0, len(turn.net.taken), SETTLEMENTS):
+        taken = turn.net.taken[start : start + SETTLEMENTS]
+        waiting.filter(customer__in=[one.customer for one in taken]).delete()
     prepare = Settlement._meta.get_field("batch").get_db_prep_value
     told_in = prepare(batch.pk if batch else None, connection)
-    told_by = prepare(subscription.pk, connection)
+    told_by = prepare(turn.subscription.pk, connection)
     insert = (
-        f"INSERT INTO {Settlement._meta.db_table} (subscription_id, change_id, outcome, batch_id) "
-        "VALUES (%s, %s, %s, %s)"
+        f"INSERT INTO {Settlement._meta.db_table} (subscription_id, change_id, outcome, why, batch_id) "
+        "VALUES (%s, %s, %s, %s, %s)"
     )
-    rows = (
-        (told_by, change, str(outcome), told_in if outcome == Settlement.Outcome.TOLD else None)
-        for change, outcome in _outcomes(subscription, net)
-    )
+    outcomes = _outcomes(turn)
     with connection.cursor() as cursor:
-        while chunk := list(islice(rows, SETTLEMENTS)):
-            cursor.executemany(insert, chunk)
+        while chunk := list(islice(outcomes, SETTLEMENTS)):
+            settled = [
+                (told_by, change.id, str(outcome), str(why), told_in if outcome == Settlement.Outcome.TOLD else None)
+                for change, outcome, why in chunk
+                if outcome
+            ]
+            cursor.executemany(insert, settled)
+            _let_wait(turn, [change for change, outcome, _ in chunk if not outcome])
+    if waiting.exists() or turn.subscription.ripe_at:
+        first = waiting.order_by("ripe_at").values_list("ripe_at", flat=True).first()
+        Subscription.objects.filter(pk=turn.subscription.pk).update(ripe_at=first)
 
 
-def _outcomes(subscription: Subscription, net: Net) -> Iterator[tuple[int, Settlement.Outcome]]:
-    """Newest first: the first change met of a customer is its last one, which carries the net change."""
+def _let_wait(turn: Turn, changes: Sequence[Open]) -> None:
+    Waiting.objects.bulk_create(
+        Waiting(
+            subscription=turn.subscription,
+            customer_id=change.customer,
+            change_id=change.id,
+            ripe_at=_ripe_at(turn, change),
+        )
+        for change in changes
+    )
+
+
+def _ripe_at(turn: Turn, change: Open) -> datetime:
+    """When it has lasted long enough and its customer has cooled down."""
+    subscription, net = turn.subscription, turn.net
+    moments = [turn.now]
+    if subscription.minimum_stay is not None:
+        moments.append(net.times[change.version] + subscription.minimum_stay)
+    if subscription.cool_down is not None and change.customer in net.told_at:
+        moments.append(net.told_at[change.customer] + subscription.cool_down)
+    return max(moments)
+
+
+def _outcomes(turn: Turn) -> Iterator[tuple[Open, Settlement.Outcome | None, str]]:
+    """What becomes of each open change, and why if it is not asked for; None of one that waits.
+
+    Newest first: the first change met of a customer is its last one, which carries the net change.
+    """
     seen = BitMap()
-    changes = _changes(subscription, net.version).order_by("-version", "-id")
-    for change, customer in changes.values_list("id", "customer_id").iterator(SETTLEMENTS):
-        if customer in seen:
-            yield change, Settlement.Outcome.CANCELLED
+    new = new_changes(turn.subscription, turn.net.version).order_by("-version", "-id")
+    for change in chain(rows(new), reversed(turn.net.taken)):
+        if change.customer in seen:
+            yield change, Settlement.Outcome.CANCELLED, ""
         else:
-            seen.add(customer)
-            yield change, _outcome(net, customer)
+            seen.add(change.customer)
+            yield change, *_outcome(turn.net, change)
 
 
-def _outcome(net: Net, customer: int) -> Settlement.Outcome:
-    if customer in net.added or customer in net.removed:
-        return Settlement.Outcome.TOLD
-    return Settlement.Outcome.UNWANTED if customer in net.unwanted else Settlement.Outcome.CANCELLED
+def _outcome(net: Net, change: Open) -> tuple[Settlement.Outcome | None, str]:
+    customer = change.customer
+    if customer in net.waiting:
+        return None, ""
+    if customer in (net.added if change.change == ChangeKind.ADDED else net.removed):
+        return Settlement.Outcome.TOLD, ""
+    reasons = ((net.kind, Settlement.Why.KIND), (net.once, Settlement.Why.ONCE), (net.dropped, Settlement.Why.DROPPED))
+    for customers, why in reasons:
+        if customer in customers:
+            return Settlement.Outcome.UNWANTED, why
+    return Settlement.Outcome.CANCELLED, ""
 
 
 def _deliveries(batch: Batch, messages: Iterable[Message]) -> Iterator[Delivery]:

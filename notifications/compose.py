@@ -118,11 +118,14 @@ def _digest(whole: Message, told: Told, customers: int) -> Message:
     joined = min(len(told.added), max(customers - len(told.removed), customers // 2))
     left = min(len(told.removed), customers - joined)
     shown = replace(told, added=told.added[:joined], removed=told.removed[:left])
-    return with_words(whole, told.cohort, list(entries(shown)))
+    return with_words(whole, told.cohort, list(entries(shown)), told.zone)
 
 
-def with_words(whole: Message, cohort: Cohort, shown: Iterable[Entry]) -> Message:
-    """The message with these customers, and with all that a person reads around them."""
+def with_words(whole: Message, cohort: Cohort, shown: Iterable[Entry], zone: str = "") -> Message:
+    """The message with these customers, and with all that a person reads around them.
+
+    Times are those of the `zone`, of the cohort's without one.
+    """
     shown = list(shown)
     added = tuple(entry for entry in shown if entry.change == ChangeKind.ADDED)
     removed = tuple(entry for entry in shown if entry.change == ChangeKind.REMOVED)
@@ -130,7 +133,7 @@ def with_words(whole: Message, cohort: Cohort, shown: Iterable[Entry]) -> Messag
     words = Words(
         title=one_line(whole.cohort.name, LONGEST_NAME),
         headline=_headline(whole),
-        summary=_summary(whole, cohort),
+        summary=_summary(whole, cohort, zone or cohort.time_zone),
         joined=f"Joined ({counts.added:,})" if counts.added else "",
         left=f"Left ({counts.removed:,})" if counts.removed else "",
         more_joined=_more(counts.added - len(added)),
@@ -147,14 +150,14 @@ def _headline(whole: Message) -> str:
     return f"{prefix}{one_line(whole.cohort.name, LONGEST_NAME)}: {', '.join(filter(None, (joined, left)))}"
 
 
-def _summary(whole: Message, cohort: Cohort) -> str:
+def _summary(whole: Message, cohort: Cohort, zone: str) -> str:
     counts, kind = whole.counts, CustomerKind(cohort.kind)
     if counts.added:
         moved = f"{_customers(counts.added, kind)} joined" + (f" and {counts.removed:,} left" if counts.removed else "")
     else:
         moved = f"{_customers(counts.removed, kind)} left"
     members = f"{counts.members:,} {'member' if counts.members == 1 else 'members'}"
-    return f"{moved} {_stretch(whole.period_from, whole.period_to, cohort.time_zone)}. The cohort has {members} now."
+    return f"{moved} {_stretch(whole.period_from, whole.period_to, zone)}. The cohort has {members} now."
 
 
 def _customers(count: int, kind: CustomerKind) -> str:

@@ -62,6 +62,8 @@ class Told:
     removed: BitMap
     version: int
     at: datetime
+    zone: str = ""
+    "Of the times that people read; empty for the cohort's."
 
 
 EXAMPLE_JOINED = (

@@ -19,7 +19,7 @@ from notifications.channels.base import ChannelKind
 from notifications.compose import EXAMPLE_FIELDS
 from notifications.entries import check_fields
 from notifications.models import DEFAULT_PERIOD, LONGEST_PERIOD, SHORTEST_PERIOD, Channel, Subscription
-from notifications.overview import every
+from notifications.schedule import every
 
 NEW = "new:"
 """Begins the choice of a channel that is to be made in place; the kind follows."""

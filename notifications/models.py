@@ -2,7 +2,7 @@
 
 Channel (where) <- Subscription (which cohort, which changes) <- Batch (frozen content of one period) <- Delivery (one
 send to one recipient, claimed by compare-and-set) <- Attempt (one try). `Settlement` says of every change what its
-subscription did with it.
+subscription did with it, `Waiting` which change is not told yet, `Hold` that a person is to decide.
 """
 
 from __future__ import annotations
@@ -14,16 +14,25 @@ from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
-from django.db.models import Q
+from django.db import models, transaction
+from django.db.models import F, Q
 from encrypted_fields.fields import EncryptedJSONField
 
 from cohorts.models import Cohort, MembershipChange
+from ingest.models import Customer
 from notifications.channels import CHANNELS, kind_choices
+from notifications.schedule import EVERY_DAY, Schedule
 
 DEFAULT_PERIOD = timedelta(minutes=15)
 SHORTEST_PERIOD = timedelta(minutes=1)
 LONGEST_PERIOD = timedelta(days=7)
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=365)
+WAIT = [MinValueValidator(SHORTEST_WAIT), MaxValueValidator(LONGEST_WAIT)]
+
+
+def every_day() -> list[int]:
+    """The days of a week."""
+    return list(EVERY_DAY)
 
 
 class EditedByPeople(models.Model):
@@ -104,7 +113,30 @@ class Subscription(EditedByPeople):
         default=DEFAULT_PERIOD,
         validators=[MinValueValidator(SHORTEST_PERIOD), MaxValueValidator(LONGEST_PERIOD)],
     )
-    "At most one batch in this time."
+    "At most one batch in this time, unless `send_at` says when."
+    send_at = models.TimeField(null=True, blank=True)
+    "A digest at this local time of the `days`, in place of the period."
+    days = models.JSONField(default=every_day, blank=True)
+    "The days on which anything is sent, 1 is Monday."
+    quiet_from = models.TimeField(null=True, blank=True)
+    quiet_to = models.TimeField(null=True, blank=True)
+    "Between these local times nothing is sent; what changes meanwhile is summed up afterwards."
+    time_zone = models.CharField(max_length=64, blank=True)
+    "Of all these times and of those in the messages; empty for the cohort's."
+    minimum_stay = models.DurationField(null=True, blank=True, validators=WAIT)
+    "A change is told once it has lasted this long; its opposite before that cancels it."
+    cool_down = models.DurationField(null=True, blank=True, validators=WAIT)
+    "After a customer was told of, this long nothing is told of it; then the net change is."
+    once_per_customer = models.BooleanField(default=False)
+    "Of each customer one change is told, ever."
+    hold_above = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    "A batch that would tell of more customers is held until somebody decides."
+    hold_above_percent = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    "The same, as a share of the cohort's members."
+    hold_when_silent = models.BooleanField(default=True)
+    "Hold what the passing of time alone changed while no events come in."
     fields = models.JSONField(default=list, blank=True)
     "What of a customer is sent beside its id; an empty list sends the id alone."
     tell_existing = models.BooleanField(default=False)
@@ -117,9 +149,13 @@ class Subscription(EditedByPeople):
     started_version = models.PositiveBigIntegerField(default=0, editable=False)
     "The membership's version when it was made: changes up to it are not its business."
     settled_version = models.PositiveBigIntegerField(default=0, editable=False)
-    "Every change up to this version of the membership is settled; the fence of batching."
+    "Every change up to this version of the membership is settled, or waits."
     settled_at = models.DateTimeField(editable=False)
     "End of the last period."
+    ripe_at = models.DateTimeField(null=True, editable=False)
+    "When the first change that waits can be told; none while none waits."
+    turn = models.PositiveBigIntegerField(default=0, editable=False)
+    "Counts the writes of batching and of people: the fence between them."
     existing_told = models.BooleanField(default=False, editable=False)
     "Whether `tell_existing` is done."
     sequence = models.PositiveBigIntegerField(default=0, editable=False)
@@ -131,10 +167,33 @@ class Subscription(EditedByPeople):
     def __str__(self) -> str:
         return f"{self.cohort} to {self.channel}"
 
+    def save(self, **options: Any) -> None:
+        """Save. What batching computes just now by earlier choices is thrown away, and all that waits is looked at
+        again by the new ones."""
+        edited = not self._state.adding
+        with transaction.atomic():
+            super().save(**options)
+            if edited:
+                ours = Subscription.objects.filter(pk=self.pk)
+                ours.update(turn=F("turn") + 1)
+                ours.filter(ripe_at__isnull=False).update(ripe_at=self.created_at)
+                self.waiting.update(ripe_at=self.created_at)
+
     @property
     def waits_to_tell_existing(self) -> bool:
         """Whether the members that were there at the start are still to be told of."""
         return self.tell_existing and not self.existing_told
+
+    @property
+    def zone(self) -> str:
+        """The time zone of its times."""
+        return self.time_zone or self.cohort.time_zone
+
+    @property
+    def schedule(self) -> Schedule:
+        """When it may send."""
+        quiet = (self.quiet_from, self.quiet_to) if self.quiet_from and self.quiet_to else None
+        return Schedule(self.period, self.zone, self.days, self.send_at, quiet)
 
 
 class Batch(models.Model):
@@ -149,6 +208,8 @@ class Batch(models.Model):
     added = models.PositiveIntegerField()
     removed = models.PositiveIntegerField()
     members = models.PositiveIntegerField()
+    existing = models.BinaryField(null=True)
+    "Serialized bitmap of those it tells of without a change: who was a member when the subscription began."
 
     class Meta:
         verbose_name_plural = "batches"
@@ -166,9 +227,17 @@ class Settlement(models.Model):
         CANCELLED = "cancelled", "cancelled by its opposite within the period"
         UNWANTED = "unwanted", "not asked for"
 
+    class Why(models.TextChoices):
+        """Why a change is not asked for."""
+
+        KIND = "kind", "joins or leaves are not asked for"
+        ONCE = "once", "the customer was told of once"
+        DROPPED = "dropped", "held, and dropped by a person"
+
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="settlements", db_index=False)
     change = models.ForeignKey(MembershipChange, on_delete=models.CASCADE, related_name="settlements")
     outcome = models.CharField(max_length=9, choices=Outcome.choices)
+    why = models.CharField(max_length=7, choices=Why.choices, blank=True)
     batch = models.ForeignKey(Batch, null=True, on_delete=models.CASCADE, related_name="settlements", db_index=False)
 
     class Meta:
@@ -178,7 +247,69 @@ class Settlement(models.Model):
                 condition=Q(outcome="told", batch__isnull=False) | (~Q(outcome="told") & Q(batch__isnull=True)),
                 name="told_means_in_a_batch",
             ),
+            models.CheckConstraint(
+                condition=(Q(outcome="unwanted") & ~Q(why="")) | (~Q(outcome="unwanted") & Q(why="")),
+                name="unwanted_says_why",
+            ),
         ]
+
+
+class Waiting(models.Model):
+    """A change that is neither told nor cancelled yet: it has not lasted long enough, or its customer was told of a
+    short while ago. At most one for each customer of a subscription."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="waiting", db_index=False)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_index=False)
+    change = models.ForeignKey(MembershipChange, on_delete=models.CASCADE, related_name="+", db_index=False)
+    ripe_at = models.DateTimeField()
+    "When it can be told if nothing changes."
+
+    class Meta:
+        verbose_name_plural = "waiting changes"
+        constraints = [models.UniqueConstraint(fields=["subscription", "customer"], name="waits_once")]
+        indexes = [models.Index(fields=["subscription", "ripe_at"], name="waiting_ripe")]
+
+
+class Hold(models.Model):
+    """Changes so many, or so doubtful, that a person decides whether they are told. Nothing of them is settled yet.
+
+    While it lasts its subscription tells nothing; it is looked at again, and may end by itself.
+    """
+
+    class Decision(models.TextChoices):
+        SEND = "send", "send"
+        DROP = "drop", "drop"
+
+    class Outcome(models.TextChoices):
+        SENT = "sent", "sent"
+        DROPPED = "dropped", "dropped"
+        LIFTED = "lifted", "no longer needed"
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="holds", db_index=False)
+    why = models.CharField(max_length=300)
+    customers = models.BinaryField()
+    "Serialized bitmap of those who would be told of: whom a decision is about."
+    added = models.PositiveIntegerField()
+    removed = models.PositiveIntegerField()
+    held_at = models.DateTimeField()
+    looked_at = models.DateTimeField()
+    "When it was last found to be needed."
+    revision = models.PositiveIntegerField(default=1)
+    "Counts how often the customers changed since it began."
+    decision = models.CharField(max_length=4, choices=Decision.choices, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    outcome = models.CharField(max_length=7, choices=Outcome.choices, blank=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subscription"], condition=Q(ended_at=None), name="one_hold_at_a_time")
+        ]
+        indexes = [models.Index(fields=["-held_at"], name="hold_newest")]
+
+    def __str__(self) -> str:
+        return f"Hold {self.pk}"
 
 
 class Delivery(models.Model):

@@ -6,14 +6,11 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.db.models import Count, F, QuerySet
 
 from cohorts.models import Cohort
 from notifications.models import Batch, Channel, Delivery, Subscription
-
-EVERY = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
 @dataclass(frozen=True)
@@ -96,13 +93,6 @@ def cohorts_told_by(channels: Iterable[Channel]) -> dict[uuid.UUID, list[Cohort]
     for subscription in found.select_related("cohort").only(*fields).order_by("cohort__name"):
         used[subscription.channel_id].append(subscription.cohort)
     return used
-
-
-def every(period: timedelta) -> str:
-    """`15 minutes`, `hour`, `2 days`: what follows "every"."""
-    seconds = int(period.total_seconds())
-    name, size = next((name, size) for name, size in EVERY if seconds % size == 0)
-    return name if seconds == size else f"{seconds // size} {name}s"
 
 
 def _with_channels() -> QuerySet[Subscription]:

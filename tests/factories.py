@@ -13,7 +13,17 @@ from pyroaring import BitMap
 from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipChange
 from ingest.keys import make_key
 from ingest.models import ApiKey, Customer, CustomerKind, CustomerVersion, Event, EventType, Scope, SealQueue
-from notifications.models import Attempt, Batch, Channel, Delivery, Notice, Settlement, Subscription
+from notifications.models import (
+    Attempt,
+    Batch,
+    Channel,
+    Delivery,
+    Hold,
+    Notice,
+    Settlement,
+    Subscription,
+    Waiting,
+)
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NUMBERS = itertools.count(1)
@@ -157,6 +167,25 @@ def make_delivery(batch: Batch | None = None, **values) -> Delivery:
 def make_attempt(delivery: Delivery | None = None, **values) -> Attempt:
     defaults = {"number": 1, "started_at": NOON, "duration": timedelta(seconds=1), "succeeded": False}
     return Attempt.objects.create(delivery=delivery or make_delivery(), **{**defaults, **values})
+
+
+def make_waiting() -> Waiting:
+    subscription = make_subscription()
+    change = make_change(subscription.cohort)
+    ripe_at = NOON + timedelta(hours=1)
+    return Waiting.objects.create(subscription=subscription, customer=change.customer, change=change, ripe_at=ripe_at)
+
+
+def make_hold(subscription: Subscription | None = None, **values) -> Hold:
+    defaults = {
+        "why": "5,000 customers would be told of at once, more than 500.",
+        "customers": BitMap().serialize(),
+        "added": 5_000,
+        "removed": 0,
+        "held_at": NOON,
+        "looked_at": NOON,
+    }
+    return Hold.objects.create(subscription=subscription or make_subscription(), **{**defaults, **values})
 
 
 def make_notice(channel: Channel | None = None, **values) -> Notice:

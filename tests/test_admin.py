@@ -14,7 +14,17 @@ from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipC
 from cohortsite.admin_sidebar import GROUPS
 from cohortsite.models import Heartbeat, Process
 from ingest.models import ApiKey, Customer, CustomerVersion, Erasure, Event, Lease, SealQueue, Segment
-from notifications.models import Attempt, Batch, Channel, Delivery, Notice, Settlement, Subscription
+from notifications.models import (
+    Attempt,
+    Batch,
+    Channel,
+    Delivery,
+    Hold,
+    Notice,
+    Settlement,
+    Subscription,
+    Waiting,
+)
 from tests import factories
 from tests.factories import NOON, NUMBERS
 
@@ -72,6 +82,8 @@ MAKERS = {
     Delivery: lambda: factories.make_attempt().delivery,
     Attempt: factories.make_attempt,
     Notice: factories.make_notice,
+    Hold: factories.make_hold,
+    Waiting: factories.make_waiting,
 }
 OURS = ("ingest", "cohorts", "notifications", "cohortsite")
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)

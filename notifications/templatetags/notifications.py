@@ -23,12 +23,12 @@ from django.urls import reverse
 
 from cohorts.models import Cohort
 from cohorts.paging import page_of
-from notifications import overview
+from notifications import overview, schedule
 from notifications.channels import CHANNELS
 from notifications.models import Channel, Delivery, Subscription
 
 register = template.Library()
-register.filter("every", overview.every)
+register.filter("every", schedule.every)
 
 TONES = {"working": "good", "unused": "", "failing": "bad", "paused": "warn"}
 STATE_TONES = {Delivery.State.DELIVERED: "good", Delivery.State.PENDING: "info", Delivery.State.DEAD: "bad"}
