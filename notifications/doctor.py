@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Subquery
 
 from cohorts.enums import ChangeKind
 from cohorts.models import Membership, MembershipChange
 from ingest.examination import Check, Examination, Finding, Severity
 from notifications import compose
 from notifications.delivery import DELAYS, LEASE
-from notifications.models import Attempt, Batch, Channel, Delivery, Settlement, Subscription
+from notifications.holds import open_holds
+from notifications.models import Attempt, Batch, Channel, Delivery, Settlement, Subscription, Waiting
 
 READ = 5_000
 """Rows fetched at a time."""
@@ -23,8 +24,8 @@ WORKER = "Start the worker: manage.py run_worker."
 
 
 def changes_not_settled_once(examination: Examination) -> Iterator[Finding]:
-    """Subscriptions that left a change out, or settled one that is not theirs. That none is settled twice the
-    database itself sees to."""
+    """Subscriptions that left a change out, settled one that is not theirs, or let one wait that is settled. That none
+    is settled twice the database itself sees to."""
     for subscription in Subscription.objects.select_related("cohort", "channel").iterator(100):
         first, last = subscription.started_version, subscription.settled_version
         due = MembershipChange.objects.filter(cohort=subscription.cohort_id, version__gt=first, version__lte=last)
@@ -34,12 +35,16 @@ def changes_not_settled_once(examination: Examination) -> Iterator[Finding]:
         strange = theirs.filter(
             ~Q(change__cohort=subscription.cohort_id) | Q(change__version__lte=first) | Q(change__version__gt=last)
         ).count()
-        missing = due.count() - (settled - strange)
+        waiting = Waiting.objects.filter(subscription=subscription, change__in=due)
+        doubled = waiting.filter(change__settlements__subscription=subscription).count()
+        missing = due.count() - (settled - strange) - (waiting.count() - doubled)
         if missing:
             what = f'"{subscription}" left out {missing} of the changes up to version {last}.'
             yield Finding(what, f"{HAND} Or catch up from GET /api/cohorts/ID/members/.")
         if strange:
             yield Finding(f'"{subscription}" settled {strange} changes that are not its business.', HAND)
+        if doubled:
+            yield Finding(f'"{subscription}" settled {doubled} changes and lets them wait too.', HAND)
         newest = Membership.objects.filter(cohort=subscription.cohort_id).values_list("version", flat=True).first()
         if last > (newest or 0):
             yield Finding(f'"{subscription}" has settled more than its cohort has changed.', HAND)
@@ -113,6 +118,22 @@ def attempts_not_counted(examination: Examination) -> Iterator[Finding]:
             yield Finding(f"Delivery {delivery.pk} has {fault}.", "Look at its attempts; replay it under Deliveries.")
 
 
+def waiting_that_nobody_looks_at(examination: Examination) -> Iterator[Finding]:
+    """Subscriptions that do not know when the first change that waits can be told."""
+    first = Waiting.objects.filter(subscription=OuterRef("pk")).order_by("ripe_at").values("ripe_at")[:1]
+    forgotten = Subscription.objects.annotate(first=Subquery(first)).filter(first__isnull=False)
+    forgotten = forgotten.filter(Q(ripe_at=None) | Q(ripe_at__gt=F("first")))
+    for subscription in forgotten.select_related("cohort", "channel").iterator(READ):
+        yield Finding(f'"{subscription}" would tell too late of what waits.', "Save it again: all is looked at anew.")
+
+
+def holds_that_wait(examination: Examination) -> Iterator[Finding]:
+    """Batches that nobody has sent or dropped for a day."""
+    for hold in open_holds().filter(held_at__lt=examination.now - timedelta(days=1)):
+        what = f'"{hold.subscription}" is held since {hold.held_at:%Y-%m-%d %H:%M} UTC: {hold.why}'
+        yield Finding(what, "Send or drop it under Deliveries.", Severity.WARNING)
+
+
 def leases_over_their_limit(examination: Examination) -> Iterator[Finding]:
     """Deliveries that nobody took over, or that are held for longer than any worker may."""
     leased = Delivery.objects.filter(leased_by__isnull=False)
@@ -160,6 +181,8 @@ CHECKS = (
     Check("parts", "Every batch goes out whole", batches_that_are_not_whole),
     Check("ids", "Deliveries have the ids that follow from what they are", ids_that_changed, deep=True),
     Check("attempts", "Every attempt is counted, and none is made beyond the last", attempts_not_counted),
+    Check("waiting", "What waits is told in time", waiting_that_nobody_looks_at),
+    Check("held", "Nothing is held without a decision for long", holds_that_wait),
     Check("leases", "Nobody holds a delivery for longer than a send can take", leases_over_their_limit),
     Check("deliveries", "What is due is sent, and nothing was given up", deliveries_that_wait),
     Check("channels", "Every channel works", channels_that_fail),

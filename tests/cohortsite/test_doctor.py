@@ -23,7 +23,7 @@ from cohortsite.pipeline import run_cycle
 from ingest.examination import MOST_FINDINGS, Check, Examination, Finding, examine
 from ingest.models import Customer, CustomerVersion, Event, SealQueue, Segment
 from notifications.batching import subscribe
-from notifications.models import Attempt, Batch, Channel, Delivery, Settlement, Subscription
+from notifications.models import Attempt, Batch, Channel, Delivery, Settlement, Subscription, Waiting
 from tests.doctor import CHECKS, assert_sound, broken_promises
 from tests.factories import make_channel, make_cohort, make_delivery, make_event, make_user
 from tests.receivers import Answer
@@ -60,6 +60,13 @@ def twice(row, **changes):
     row.save(force_insert=True)
 
 
+def wait_too() -> None:
+    """Let a change wait that is settled."""
+    settled = the_last(Settlement)
+    change = settled.change
+    Waiting.objects.create(subscription=settled.subscription, change=change, customer=change.customer, ripe_at=FAR)
+
+
 NOTHING = BitMap().serialize()
 FAR = timezone.now() + timedelta(days=3650)
 WAYS_TO_BREAK = [
@@ -91,6 +98,8 @@ WAYS_TO_BREAK = [
     ("settlements", lambda: the_last(Settlement).delete()),
     ("settlements", lambda: Subscription.objects.update(started_version=2)),
     ("settlements", lambda: Subscription.objects.update(settled_version=99)),
+    ("settlements", wait_too),
+    ("waiting", wait_too),
     ("sequences", lambda: Subscription.objects.update(sequence=9)),
     ("sequences", lambda: Batch.objects.filter(sequence=1).update(sequence=7)),
     ("batches", lambda: Batch.objects.update(added=5)),
