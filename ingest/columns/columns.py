@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 from ingest.columns.duckdb_store import DuckDBStore
 from ingest.columns.engine import Engine
@@ -63,9 +64,24 @@ def _open_duckdb(url: str) -> StoredColumns:
     return DuckDBColumns(Path(directory))
 
 
-ENGINES: dict[str, Callable[[str], StoredColumns]] = {"duckdb": _open_duckdb}
+def _open_clickhouse(url: str) -> StoredColumns:
+    """Imported when asked for: the client is an optional dependency."""
+    try:
+        open_: Callable[[str], StoredColumns] = import_string("ingest.columns.clickhouse.open_clickhouse")
+    except ImportError as error:
+        missing = "its client is not installed: .ci/install --group clickhouse"
+        raise ImproperlyConfigured(f"EVENTS_URL names ClickHouse, but {missing} ({error})") from error
+    return open_(url)
+
+
+ENGINES = {
+    "duckdb": _open_duckdb,
+    "clickhouse": _open_clickhouse,
+    "clickhouses": _open_clickhouse,
+    "chdb": _open_clickhouse,
+}
 """The scheme of EVENTS_URL -> what opens the copy there."""
-EXPECTED = '"duckdb://<directory>"'
+EXPECTED = '"duckdb://<directory>" or "clickhouse://<user>:<password>@<host>:8123/<database>"'
 
 _opened: dict[str, StoredColumns] = {}
 _opening = threading.Lock()
@@ -92,6 +108,6 @@ def open_columns() -> Columns:
                 _opened.popitem()[1].close()
             scheme = url.partition("://")[0]
             if scheme not in ENGINES:
-                raise ImproperlyConfigured(f'EVENTS_URL: expected {EXPECTED}, not "{url}"')
+                raise ImproperlyConfigured(f"EVENTS_URL: expected {EXPECTED}")
             _opened[url] = ENGINES[scheme](url)
         return _opened[url]

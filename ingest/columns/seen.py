@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from ingest.columns.engine import catalog
-from ingest.columns.interface import FieldSeen, Snapshot, ValueSeen
+from ingest.columns.interface import FieldSeen, ValueSeen
 from ingest.columns.layout import MAPS
 from ingest.columns.visible import VALUES, Visible, moment
 from ingest.fields import Field, FieldType
@@ -23,6 +24,19 @@ SKIMMED = 20_000
 """Events or customers whose fields are looked at."""
 MOST_FIELDS = 500
 MOST_VALUES = 100
+
+
+class Reader(Protocol):
+    """The part of a snapshot that reads."""
+
+    def rows(self, table: ir.Table) -> pa.Table:
+        """See `interface.Snapshot`."""
+
+    def value(self, table: ir.Table, field: Field, as_type: FieldType) -> ir.Value:
+        """See `interface.Snapshot`."""
+
+    def tags(self, table: ir.Table) -> ir.ArrayValue:
+        """See `interface.Snapshot`."""
 
 
 def recent_events(visible: Visible, rows: int = RECENT) -> str:
@@ -49,7 +63,7 @@ def _last_time(segment: Segment) -> float:
     return segment.max_time.timestamp()
 
 
-def fields_of(snapshot: Snapshot, table: ir.Table) -> list[FieldSeen]:
+def fields_of(snapshot: Reader, table: ir.Table) -> list[FieldSeen]:
     """The paths in the maps of the table's rows, with how many rows have them by type; most frequent first."""
     counted: dict[str, Counter[FieldType]] = defaultdict(Counter)
     for column, type_ in MAPS.items():
@@ -67,7 +81,7 @@ def _without_times(types: Counter[FieldType]) -> dict[FieldType, int]:
     return {type_: rows for type_, rows in types.items() if rows > 0}
 
 
-def values_of(snapshot: Snapshot, table: ir.Table, field: Field, containing: str) -> list[ValueSeen]:
+def values_of(snapshot: Reader, table: ir.Table, field: Field, containing: str) -> list[ValueSeen]:
     """The field's values that contain a text (case not regarded), most frequent first."""
     found: list[ValueSeen] = []
     for column in _columns_of(snapshot, table, field):
@@ -79,7 +93,7 @@ def values_of(snapshot: Snapshot, table: ir.Table, field: Field, containing: str
     return sorted(found, key=lambda seen: (-seen.rows, str(seen.value)))[:MOST_VALUES]
 
 
-def _columns_of(snapshot: Snapshot, table: ir.Table, field: Field) -> Iterable[ir.Table]:
+def _columns_of(snapshot: Reader, table: ir.Table, field: Field) -> Iterable[ir.Table]:
     """One table with the column `value` for each type that the field can have."""
     if field.type == FieldType.TAGS:
         return [table.select(value=snapshot.tags(table).unnest())]
@@ -87,7 +101,7 @@ def _columns_of(snapshot: Snapshot, table: ir.Table, field: Field) -> Iterable[i
     return [table.select(value=snapshot.value(table, field, type_)) for type_ in types]
 
 
-def _most(snapshot: Snapshot, counts: ir.Table, limit: int) -> list[dict[str, Any]]:
+def _most(snapshot: Reader, counts: ir.Table, limit: int) -> list[dict[str, Any]]:
     key = counts.columns[0]
     rows: list[dict[str, Any]] = snapshot.rows(
         counts.order_by([counts.rows.desc(), counts[key]]).limit(limit)

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
-from django.db.models import Prefetch, prefetch_related_objects
 from pyroaring import BitMap
 
 from ingest.columns import seen
 from ingest.columns.activity import Activity, Seen
+from ingest.columns.base import BaseSnapshot
 from ingest.columns.engine import BROKEN, Engine, catalog
-from ingest.columns.interface import FieldSeen, Newest, Span, ValueSeen
+from ingest.columns.interface import Newest, Span
 from ingest.columns.layout import (
     ACTIVITY_ROWS,
     ALL_EVENT_ROWS,
-    COLUMN_TYPES,
     COMPANY_ROWS,
     EVENT_ROWS,
-    MAPS,
     NEW_ACTIVITY_ROWS,
     PROFILE_ROWS,
 )
@@ -37,20 +35,16 @@ from ingest.columns.visible import MAPS as MAP_COLUMNS
 from ingest.columns.visible import VALUES, VERSION, Visible
 from ingest.columns.weighing import SOURCE, Weighing, reading
 from ingest.columns.weights import Adoption
-from ingest.fields import Field, FieldType
-from ingest.models import Customer, CustomerKind, Erasure, Segment
+from ingest.models import CustomerKind, Segment
 
-Found = TypeVar("Found")
 _BEGINNING = Span(None, datetime.max.replace(tzinfo=UTC))
-_MAP_OF = {type_: name for name, type_ in MAPS.items()}
-_NONE_OF = {type_: ibis.null(ibis.dtype(COLUMN_TYPES[type_])) for type_ in MAPS.values()}
 
 
-class DuckDBSnapshot:
+class DuckDBSnapshot(BaseSnapshot):
     """`interface.Snapshot` on one cursor. Not to be shared between threads."""
 
     def __init__(self, engine: Engine, cursor: Cursor, segments: Sequence[Segment], at: datetime, keep: bool) -> None:
-        self.at = at
+        super().__init__(at)
         self._keep = keep
         self._engine = engine
         self._cursor = cursor
@@ -58,7 +52,6 @@ class DuckDBSnapshot:
         self._visible = Visible(segments, at)
         self._backend = ibis.duckdb.from_connection(cursor)
         self._made: dict[Any, str] = {}
-        self._found: dict[Any, Any] = {}
 
     # --- Tables of the interface
 
@@ -157,74 +150,23 @@ class DuckDBSnapshot:
         companies = self._links().of(asked)
         return dict(zip(asked[companies > 0].tolist(), companies[companies > 0].tolist(), strict=True))
 
-    def erased_since(self, kind: CustomerKind, since: datetime) -> BitMap:
-        return BitMap(
-            each.customer_id
-            for each in self._erasures()
-            if each.customer.kind == kind and since < each.erased_at <= self.at
-        )
-
-    def _erasures(self) -> list[Erasure]:
-        """All of them, with their customers; read one after the other, since no database knows how few there are."""
-
-        def read() -> list[Erasure]:
-            erasures = list(Erasure.objects.all())
-            prefetch_related_objects(erasures, Prefetch("customer", Customer.objects.only("kind", "erased_at")))
-            return erasures
-
-        return self._once("erasures", read)
-
     def universe(self, kind: CustomerKind) -> BitMap:
         return self._once(("universe", kind), lambda: BitMap(self._seen_when(kind).customers)).copy()
 
-    # --- Values
-
-    def value(self, table: ir.Table, field: Field, as_type: FieldType) -> ir.Value:
-        if field.column is None:
-            return table[_MAP_OF[as_type]].get(field.path)
-        return table[field.column] if field.type == as_type else _NONE_OF[as_type]
-
-    def tags(self, table: ir.Table) -> ir.ArrayValue:
-        return table.tags.fill_null(ibis.literal([], "array<string>"))
-
-    def exists(self, table: ir.Table, field: Field) -> ir.BooleanValue:
-        if field.column is not None:
-            return table[field.column].notnull()
-        found = table.present.contains(field.path).fill_null(False)
-        for name in ("text", "number", "boolean"):
-            found = found | table[name].keys().contains(field.path).fill_null(False)
-        return found
-
     # --- What pickers offer
 
-    def fields_seen(self, kind: CustomerKind | None) -> list[FieldSeen]:
-        table = self._recent(seen.SKIMMED) if kind is None else self._some(kind, seen.SKIMMED)
-        return seen.fields_of(self, table)
-
-    def values_seen(self, kind: CustomerKind | None, field: Field, containing: str = "") -> list[ValueSeen]:
-        if field.type == FieldType.TIME:
-            return []
-        if kind is None:
-            table = self._recent(seen.RECENT)
-        else:
-            table = self._named(kind) if field.column == "external_id" else self._some(kind, seen.SURVEYED)
-        return seen.values_of(self, table, field, containing)
-
     def _some(self, kind: CustomerKind, rows: int) -> ir.Table:
-        """So many profiles of the kind, without the work of finding who else exists."""
         query = f"""SELECT customer, external_id, received_at AS held_from, {MAP_COLUMNS} FROM {self._held()}
             WHERE kind = '{kind}' AND customer NOT IN (SELECT customer FROM {self._hidden_table()}) LIMIT {rows}"""
         return self._table(self._make("VIEW", ("some", kind, rows), lambda: query), PROFILE_ROWS)
 
     def _named(self, kind: CustomerKind) -> ir.Table:
-        """The ids of the customers of the kind, whether or not they have a profile."""
         none = ", ".join(f"NULL AS {name}" for name in ("held_from", *MAP_COLUMNS.split(", ")))
         query = f"""SELECT DISTINCT id AS customer, external_id, {none} FROM ({self._visible.customers()})
             WHERE kind = '{kind}' AND id NOT IN (SELECT customer FROM {self._hidden_table()}) LIMIT {seen.SURVEYED}"""
         return self._table(self._make("VIEW", ("named", kind), lambda: query), PROFILE_ROWS)
 
     def _recent(self, rows: int) -> ir.Table:
-        """The newest events of customers who were not erased."""
         recent = seen.recent_events(self._visible, rows)
         hidden = self._hidden_table()
         kept = f"SELECT * FROM ({recent}) WHERE customer IS NULL OR customer NOT IN (SELECT customer FROM {hidden})"
@@ -262,10 +204,6 @@ class DuckDBSnapshot:
                 UNION ALL SELECT {columns}, company AS customer
                 FROM ({visible}) JOIN {self._adopting()} ON user_id = "user" WHERE company_id IS NULL"""
         return self._make("VIEW", ("events", kind, span, since), lambda: query)
-
-    def _hidden(self) -> BitMap:
-        """Those who were erased, also after the instant."""
-        return BitMap(each.customer_id for each in self._erasures() if each.customer.erased_at is not None)
 
     def _hidden_table(self) -> str:
         """`customer`: those who are hidden."""
@@ -411,13 +349,6 @@ class DuckDBSnapshot:
         self._cursor.register("given", given)
         self._execute(f"CREATE TEMP TABLE {name} AS SELECT customer::INTEGER AS customer FROM given")
         self._cursor.unregister("given")
-
-    def _once(self, key: Hashable, find: Callable[[], Found]) -> Found:
-        """What was found under this key; found when first asked for."""
-        if key not in self._found:
-            self._found[key] = find()
-        found: Found = self._found[key]
-        return found
 
     def _arrays(self, query: str) -> Arrays:
         """The columns of a query's answer, none of which is null."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,20 +16,25 @@ from ingest.models import Customer, CustomerKind
 from ingest.parse import PARSERS
 from ingest.record import record
 from tests import reference
+from tests.engines import engine, own_columns
+from tests.properties.budget import TRIED
 from tests.reference_world import Clock as PlainClock
 from tests.reference_world import Received, World
 
 KEPT_BODIES = ("request.body.order.amount", "response.body.error")
+KEEPING = {"duckdb": [False, True], "clickhouse": [False]}
+"Whether snapshots are asked to keep answers: ClickHouse keeps none."
 Question = tuple[str, dict[str, Any]]
 "Kind of customer, and a node."
 
 
 @contextmanager
-def recorded(received: Sequence[Received], sealed_after: Collection[int] = ()) -> Iterator[None]:
+def recorded(received: Sequence[Received], sealed_after: Collection[int] = (), on: str = "duckdb") -> Iterator[None]:
     """Within: the items are recorded one by one in the order given, sealed after those numbers and at the end."""
     end = max(one.at for one in received)
-    with tempfile.TemporaryDirectory() as directory, transaction.atomic():
-        with override_settings(EVENTS_URL=f"duckdb://{directory}", KEPT_BODY_PATHS=list(KEPT_BODIES)):
+    TRIED[on, "histories"] += 1
+    with own_columns(on), transaction.atomic():
+        with override_settings(KEPT_BODY_PATHS=list(KEPT_BODIES)):
             for place, one in enumerate(received):
                 record([PARSERS[one.what](one.item, one.at)])
                 if place in sealed_after:
@@ -48,10 +52,11 @@ def assert_same_members(received: Sequence[Received], clock: PlainClock, questio
     names = dict(Customer.objects.values_list("pk", "external_id"))
     world = World(received, clock, KEPT_BODIES)
     asked = list(questions)
-    for keep in (False, True):
+    for keep in KEEPING[engine()]:
         with as_if_large(keep), open_columns().snapshot(clock.at, keep=keep) as snapshot:
             for kind, node in asked:
                 for part, ids in answers(snapshot, clock, kind, node):
+                    TRIED[engine(), "answers"] += 1
                     expected = reference.members(part, kind, world)
                     assert {names[id_] for id_ in ids} == expected, (kind, part, clock, keep)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cohorts import membership
@@ -16,13 +15,13 @@ from cohorts.refresh import refresh_cohorts
 from ingest.models import Customer
 from tests import reference
 from tests.factories import make_cohort
+from tests.properties.budget import ENGINES_HERE, tried
 from tests.properties.comparing import KEPT_BODIES, recorded
 from tests.properties.definitions import plain
-from tests.properties.histories import ANCHORS, histories
+from tests.properties.histories import ANCHORS, History, histories
 from tests.reference_world import Clock, World
 
 pytestmark = pytest.mark.django_db
-EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "15"))
 ZONES = st.sampled_from(sorted({zone for zone, _ in ANCHORS}))
 
 
@@ -42,19 +41,20 @@ def chains(draw: st.DrawFn) -> tuple[Any, list[tuple[str, dict[str, Any], str]]]
     return (history, kind), cohorts
 
 
-@settings(
-    max_examples=EXAMPLES,
-    derandomize="PROPERTY_EXAMPLES" not in os.environ,
-    deadline=None,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
-@given(chains())
-def test_cohorts_of_cohorts_have_the_members_of_the_reference(case):
-    (history, kind), given_ = case
+@pytest.mark.parametrize("engine", ENGINES_HERE)
+def test_cohorts_of_cohorts_have_the_members_of_the_reference(engine):
+    @tried(engine)
+    @given(chains())
+    def agree(case):
+        check(engine, *case)
+
+    agree()
+
+
+def check(engine: str, about: tuple[History, str], given_: list[tuple[str, dict[str, Any], str]]) -> None:
+    history, kind = about
     at = history.instants[0]
-    with recorded(history.received, history.sealed_after):
+    with recorded(history.received, history.sealed_after, engine):
         cohorts = [
             make_cohort(id=uuid.UUID(id_), kind=kind, criteria={"version": 1, "match": match}, time_zone=zone)
             for id_, match, zone in given_

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.properties.budget import ENGINES_HERE
 from tests.properties.comparing import Question, assert_same_members, recorded
 from tests.properties.definitions import CALENDARS, condition
 from tests.properties.histories import ANCHORS, TICK
@@ -57,10 +58,11 @@ def questions(clock: Clock) -> list[Question]:
     return [("user", node) for node in (*performed, *conditions)]
 
 
+@pytest.mark.parametrize("engine", ENGINES_HERE)
 @pytest.mark.parametrize(("zone", "anchor"), ANCHORS)
-def test_windows_have_the_borders_of_the_reference(zone, anchor):
+def test_windows_have_the_borders_of_the_reference(zone, anchor, engine):
     week_starts_on = 1 + ANCHORS.index((zone, anchor)) % 7
     clock = Clock(anchor.replace(tzinfo=UTC), ZoneInfo(zone), week_starts_on)
     received = customers(clock)
-    with recorded(received):
+    with recorded(received, on=engine):
         assert_same_members(received, clock, questions(clock))

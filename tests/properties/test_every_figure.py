@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import NOON
+from tests.properties.budget import ENGINES_HERE, tried
 from tests.properties.comparing import Question, assert_same_members, recorded
 from tests.properties.definitions import FIGURES
 from tests.reference import figure_of
 from tests.reference_world import Clock, Received
 
 pytestmark = pytest.mark.django_db
-EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "15"))
 OPS = [">", ">=", "is"]
 "The others are complements of these."
 NUMBERS = st.one_of(
@@ -44,16 +43,17 @@ def beside(figure: Any) -> list[float]:
     return [near, near + 0.000001, near - 0.000001, round(float(figure)), 0]
 
 
-@settings(
-    max_examples=-(-EXAMPLES // 3),
-    derandomize="PROPERTY_EXAMPLES" not in os.environ,
-    deadline=None,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
-@given(st.lists(VALUES, min_size=1, max_size=3))
-def test_figures_are_those_of_the_reference(customers):
+@pytest.mark.parametrize("engine", ENGINES_HERE)
+def test_figures_are_those_of_the_reference(engine):
+    @tried(engine, 1 / 3)
+    @given(st.lists(VALUES, min_size=1, max_size=3))
+    def agree(customers):
+        check(engine, customers)
+
+    agree()
+
+
+def check(engine: str, customers: list[list[tuple[Any, int]]]) -> None:
     received = [Received("user", {"user_id": "none"}, NOON)]
     for number, values in enumerate(customers):
         for place, (value, weight) in enumerate(values):
@@ -64,7 +64,7 @@ def test_figures_are_those_of_the_reference(customers):
     for by in [*FIGURES, "distinct"]:
         asked = {each for values in customers for each in beside(figure_of(values, by))}
         questions += [("user", aggregate(by, op, value)) for op in OPS for value in asked]
-    with recorded(received):
+    with recorded(received, on=engine):
         assert_same_members(received, Clock(NOON, ZoneInfo("UTC")), questions)
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.factories import NOON
+from tests.properties.budget import ENGINES_HERE
 from tests.properties.comparing import Question, assert_same_members, recorded
 from tests.properties.definitions import condition
 from tests.reference_world import Clock, Received
@@ -88,7 +89,8 @@ def for_text(op: str, *value: Any) -> bool:
     )
 
 
-def test_profiles_hold_what_the_reference_says():
+@pytest.mark.parametrize("engine", ENGINES_HERE)
+def test_profiles_hold_what_the_reference_says(engine):
     metadata = [{"v": value, "email": value, "a": value, "a.b": "pro"} for value in VALUES] + [{}]
     received = [
         Received(
@@ -102,11 +104,12 @@ def test_profiles_hold_what_the_reference_says():
         questions += [("user", condition(field, *asked)) for asked in ASKED[::5] + ASKED[-2:]]
     for kind, field in [("user", "email"), ("company", "name"), ("company", "email"), ("user", "company.email")]:
         questions += [(kind, condition(field, *asked)) for asked in ASKED[::3] + ASKED[-2:] if for_text(*asked)]
-    with recorded(received):
+    with recorded(received, on=engine):
         assert_same_members(received, CLOCK, questions)
 
 
-def test_events_hold_what_the_reference_says():
+@pytest.mark.parametrize("engine", ENGINES_HERE)
+def test_events_hold_what_the_reference_says(engine):
     received = [
         Received("event", call | {"user_id": f"user {place}"}, NOON)
         for place, call in enumerate([calling(metadata={"v": value}) for value in VALUES] + odd_calls())
@@ -122,7 +125,7 @@ def test_events_hold_what_the_reference_says():
     wheres = [condition(*each) for each in asked]
     pairs = list(zip(wheres, wheres[7:], strict=False))[::9]
     wheres += [{"all": [one, {"not": other}]} for one, other in pairs] + [{"any": list(pair)} for pair in pairs]
-    with recorded(received):
+    with recorded(received, on=engine):
         assert_same_members(
             received,
             CLOCK,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cohorts.criteria import Before, Clock, View, parse
 from ingest.columns import open_columns
 from ingest.models import Customer, CustomerKind
 from tests import reference
+from tests.properties.budget import ENGINES_HERE, tried
 from tests.properties.comparing import KEPT_BODIES, recorded
 from tests.properties.definitions import OF_EVENTS
 from tests.properties.histories import histories
@@ -21,27 +21,23 @@ from tests.reference_world import Clock as PlainClock
 from tests.reference_world import World
 
 pytestmark = pytest.mark.django_db
-EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "15"))
 
 
-@settings(
-    max_examples=EXAMPLES,
-    derandomize="PROPERTY_EXAMPLES" not in os.environ,
-    deadline=None,
-    database=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
-@given(histories(), st.data())
-def test_reasons_are_those_of_the_reference(history, data):
-    leaf = st.one_of(*(leaf(history.anchor) for leaf in OF_EVENTS))
-    nodes = data.draw(st.lists(leaf, min_size=5, max_size=15))
-    now = max(one.at for one in history.received)
-    since = now - data.draw(st.sampled_from([timedelta(seconds=1), *(timedelta(days=days) for days in (1, 7, 8, 30))]))
-    with recorded(history.received, history.sealed_after):
-        for node in nodes:
-            for user, reason in found_reasons(history, node, since, now).items():
-                assert reason == expected_reason(history, node, user, since, now), (node, user, since, now)
+@pytest.mark.parametrize("engine", ENGINES_HERE)
+def test_reasons_are_those_of_the_reference(engine):
+    @tried(engine)
+    @given(histories(), st.data())
+    def agree(history, data):
+        leaf = st.one_of(*(leaf(history.anchor) for leaf in OF_EVENTS))
+        nodes = data.draw(st.lists(leaf, min_size=5, max_size=15))
+        now = max(one.at for one in history.received)
+        back = data.draw(st.sampled_from([timedelta(seconds=1), *(timedelta(days=days) for days in (1, 7, 8, 30))]))
+        with recorded(history.received, history.sealed_after, engine):
+            for node in nodes:
+                for user, reason in found_reasons(history, node, now - back, now).items():
+                    assert reason == expected_reason(history, node, user, now - back, now), (node, user, back, now)
+
+    agree()
 
 
 def found_reasons(history: Any, node: dict[str, Any], since: datetime, now: datetime) -> dict[str, str]:
