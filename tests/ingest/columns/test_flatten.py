@@ -135,6 +135,7 @@ def test_times_beyond_the_calendar_are_no_times():
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("each_engine")
 def test_a_snapshot_reads_each_type_only_as_itself(now):
     values = {"text": "a", "one": 1, "yes": True, "day": "2026-03-01", "list": [], "name": ""}
     ann = make_user("ann", now, metadata=values)

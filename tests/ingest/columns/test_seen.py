@@ -12,7 +12,7 @@ from ingest.fields import FieldType, customer_field, event_field
 from ingest.models import CustomerKind
 from tests.factories import NOON, add_version, make_company, make_event, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_engine")]
 USER, COMPANY = CustomerKind.USER, CustomerKind.COMPANY
 MINUTE = timedelta(minutes=1)
 

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pyroaring import BitMap
 
-from ingest.columns import Span, compact, open_columns
-from ingest.columns.snapshot import DuckDBSnapshot
+from ingest.columns import Snapshot, Span, compact, open_columns
+from ingest.columns.interface import Newest
 from ingest.models import CustomerKind, Event, SealQueue, Segment
+from tests.engines import own_columns
 from tests.factories import add_version, enqueue, make_event, name_customer
 from tests.ingest.columns.plain import Plain
-from tests.properties.comparing import as_if_large
+from tests.properties.comparing import KEEPING, as_if_large
 
 pytestmark = pytest.mark.django_db
 KINDS = (CustomerKind.USER, CustomerKind.COMPANY)
@@ -37,7 +38,16 @@ def weights(owned: list[tuple[int, Event]]) -> dict[int, int]:
     return dict(summed)
 
 
-def agree(snapshot: DuckDBSnapshot, plain: Plain) -> None:
+def few_of(owned: list[tuple[int, Event]], most: int, first: bool) -> list[tuple[int, int]]:
+    """Of each owner the newest events, or the earliest ones."""
+    found = []
+    for owner in sorted({owner for owner, _ in owned}):
+        own = sorted((event.time, event.pk) for of, event in owned if of == owner)
+        found += [(owner, pk) for _, pk in (own if first else own[::-1])[:most]]
+    return found
+
+
+def agree(snapshot: Snapshot, plain: Plain) -> None:
     """Everything a snapshot hands out is what the rows say."""
     at = plain.at
     companies = {row["user"]: row["company"] for row in snapshot.rows(snapshot.companies()).to_pylist()}
@@ -80,6 +90,11 @@ def agree(snapshot: DuckDBSnapshot, plain: Plain) -> None:
             assert weighing.within(kind, span).of(everybody) == weights(inside)
             then = [each for each in inside if max(each[1].time, each[1].received_at) <= since]
             assert weighing.seen_then(kind, [span], since).of(everybody) == weights(then)
+        for first, when, asked in ((False, None, plain.events(kind)), (True, since, new)):
+            span = Span(at - 60 * HOUR, at + HOUR)
+            few = Newest(kind, everybody, [span], 2, first=first, since=when)
+            found = [(row["customer"], row["id"]) for row in snapshot.newest(lambda events: events, None, few)]
+            assert found == few_of([each for each in asked if is_in(each[1], span)], 2, first)
         rows = snapshot.rows(snapshot.new_activity(kind, since)).to_pylist()
         assert {row["customer"]: (aware(row["first_new"]), aware(row["last_new"])) for row in rows} == {
             owner: (min(e.time for o, e in new if o == owner), max(e.time for o, e in new if o == owner))
@@ -103,22 +118,23 @@ def happen(chance: random.Random, start: datetime, hours: int, count: int) -> No
             add_version(company, time, metadata={"size": chance.randrange(90)})
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_columns_agree_with_the_rows_at_any_instant(seed, now, monkeypatch):
+@pytest.mark.parametrize(("engine", "seed"), [*(("duckdb", seed) for seed in range(4)), ("clickhouse", 4)])
+def test_columns_agree_with_the_rows_at_any_instant(engine, seed, now, monkeypatch):
     """Small thresholds, so that merges of every size and the summary take part."""
     monkeypatch.setattr(compact, "TOGETHER", 3)
     monkeypatch.setattr(compact, "TINY", 4)
     monkeypatch.setattr(compact, "FULL", 60)
     chance = random.Random(seed)
     start = now - timedelta(hours=100)
-    for step in range(10):
-        happen(chance, start + step * 10 * HOUR, 10, chance.randrange(5, 40))
-        open_columns().seal(start + (step + 1) * 10 * HOUR)
-    assert Segment.objects.filter(state="published", kind="summary").count() == 1
-    for at in (now + 9 * HOUR, now, *(start + timedelta(minutes=chance.randrange(6000)) for _ in range(3))):
-        for keep in (False, True):
-            with as_if_large(keep), open_columns().snapshot(at, keep=keep) as snapshot:
-                agree(snapshot, Plain(at))
+    with own_columns(engine):
+        for step in range(10):
+            happen(chance, start + step * 10 * HOUR, 10, chance.randrange(5, 40))
+            open_columns().seal(start + (step + 1) * 10 * HOUR)
+        assert Segment.objects.filter(state="published", kind="summary").count() == 1
+        for at in (now + 9 * HOUR, now, *(start + timedelta(minutes=chance.randrange(6000)) for _ in range(3))):
+            for keep in KEEPING[engine]:
+                with as_if_large(keep), open_columns().snapshot(at, keep=keep) as snapshot:
+                    agree(snapshot, Plain(at))
 
 
 def test_an_early_event_is_not_seen_before_its_time(now):
