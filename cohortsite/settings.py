@@ -10,6 +10,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
+from cohortsite.settings_checks import check_file, check_networks, check_ports
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 if env.bool("READ_DOT_ENV", default=True):
@@ -224,6 +226,18 @@ if env.str("EMAIL_BACKEND", default=""):
 
 ALLOW_HTTP_WEBHOOKS = env.bool("ALLOW_HTTP_WEBHOOKS", default=False)
 """Whether webhooks may go to `http://` addresses, unencrypted: for demonstrations and tests."""
+WEBHOOK_ALLOW_CIDRS: list[str] = env.list("WEBHOOK_ALLOW_CIDRS", default=[])
+"""Networks inside to which webhooks may go all the same, e.g. `10.20.0.0/16`; pages warn while there are any."""
+WEBHOOK_DENY_CIDRS: list[str] = env.list("WEBHOOK_DENY_CIDRS", default=[])
+"""Networks to which nothing goes, beside those that are refused anyway; they outrank WEBHOOK_ALLOW_CIDRS."""
+WEBHOOK_ALLOW_PORTS: list[str] = env.list("WEBHOOK_ALLOW_PORTS", default=[])
+"""Ports beside 443 and 8443 (and 80 with ALLOW_HTTP_WEBHOOKS): `8080` or `9000-9010`."""
+WEBHOOK_CA_BUNDLE: str = env.str("WEBHOOK_CA_BUNDLE", default="")
+"""A file of certificates to trust in place of the public ones, for receivers with a private CA."""
+check_networks("WEBHOOK_ALLOW_CIDRS", WEBHOOK_ALLOW_CIDRS)
+check_networks("WEBHOOK_DENY_CIDRS", WEBHOOK_DENY_CIDRS)
+check_ports("WEBHOOK_ALLOW_PORTS", WEBHOOK_ALLOW_PORTS)
+check_file("WEBHOOK_CA_BUNDLE", WEBHOOK_CA_BUNDLE)
 SLACK_WEBHOOK_PREFIXES = ["https://hooks.slack.com/services/", "https://hooks.slack-gov.com/services/"]
 """What the address of an incoming webhook starts with; only tests change it."""
 SLACK_API_URL = "https://slack.com/api/"
@@ -270,5 +284,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"slack_sdk": {"level": "INFO"}},  # its DEBUG prints webhook addresses, which are secrets
+    "loggers": {"urllib3": {"level": "INFO"}},  # its DEBUG prints the addresses of webhooks, which are secrets
 }

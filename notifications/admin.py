@@ -20,7 +20,7 @@ from ingest.admin_parts import PausableAdmin, act_on_one, confirm, link, list_li
 from notifications import admin_holds, admin_log
 from notifications.admin_forms import SubscriptionForm, themed_channel_form
 from notifications.batching import subscribe
-from notifications.channels import CHANNELS
+from notifications.channels import CHANNELS, addresses
 from notifications.channels.base import ChannelKind
 from notifications.delivery import send_test
 from notifications.forms import ChannelForm
@@ -48,6 +48,16 @@ class ChannelAdmin(PausableAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
         return super().get_queryset(request).annotate(subscribed=Count("subscriptions"))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method == "GET":
+            _warn(request)
+        return super().changelist_view(request, extra_context)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        if request.method == "GET":
+            _warn(request)
+        return super().changeform_view(request, *args, **options)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -129,6 +139,11 @@ class ChannelAdmin(PausableAdmin):
     )
     def test(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         return act_on_one(self, request, object_id, self.test_selected)
+
+
+def _warn(request: HttpRequest) -> None:
+    if warning := addresses.warning():
+        messages.warning(request, warning)
 
 
 def _kind(request: HttpRequest, channel: Channel | None) -> ChannelKind:

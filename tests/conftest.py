@@ -22,16 +22,22 @@ def own_columns(settings, tmp_path):
 
 
 @pytest.fixture
-def receiver(settings):
+def open_loopback(settings):
+    """The receivers of tests are where a real site sends nothing: http, loopback, any port."""
     settings.ALLOW_HTTP_WEBHOOKS = True
+    settings.WEBHOOK_ALLOW_CIDRS = ["127.0.0.0/8"]
+    settings.WEBHOOK_ALLOW_PORTS = ["1-65535"]
+
+
+@pytest.fixture
+def receiver(open_loopback):
     with http_receiver() as running:
         yield running
 
 
 @pytest.fixture
-def slack(settings):
+def slack(settings, open_loopback):
     with slack_server() as running:
-        settings.ALLOW_HTTP_WEBHOOKS = True
         settings.SLACK_WEBHOOK_PREFIXES = [f"{running.address}/services/"]
         settings.SLACK_API_URL = running.api_url
         yield running

@@ -24,7 +24,10 @@ def demo_environment(environ: Mapping[str, str], base: Path, port: int) -> dict[
         "SITE_URL": f"http://127.0.0.1:{port if is_free(port) else free_port()}",
         "EMAIL_URL": f"smtp://127.0.0.1:{free_port()}",
         "DEFAULT_FROM_EMAIL": "Fernpost cohorts <cohorts@fernpost.example>",
+        # Its receivers are on loopback, where a real site sends nothing.
         "ALLOW_HTTP_WEBHOOKS": "true",
+        "WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8",
+        "WEBHOOK_ALLOW_PORTS": "1024-65535",
         "LOG_LEVEL": environ.get("LOG_LEVEL", "WARNING"),
     }
     return kept | own

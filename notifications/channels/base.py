@@ -52,6 +52,8 @@ class Outcome:
     "Why it failed, for a person; holds no secret."
     permanent: bool = False
     "Trying again cannot help."
+    disables: bool = False
+    "Nor can any other message arrive, until somebody mends the channel."
     retry_after: float | None = None
     "Seconds after which the destination asked to be tried again."
 
@@ -64,6 +66,7 @@ class DeliveryError(Exception):
         message: str,
         *,
         permanent: bool = False,
+        disables: bool = False,
         status: str = "",
         answer: str = "",
         retry_after: float | None = None,
@@ -73,6 +76,7 @@ class DeliveryError(Exception):
             succeeded=False,
             error=message,
             permanent=permanent,
+            disables=disables,
             status=status,
             answer=answer,
             retry_after=retry_after,

@@ -1,6 +1,6 @@
 """All HTTP that leaves the site for an address that a person typed: bounded in time and size, never redirected.
 
-One place, so that what an address may be and where a connection may go is decided once.
+One place, so that what an address may be and where a connection may go is decided once (`addresses`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http.client import HTTPResponse, RemoteDisconnected
 from threading import Timer
-from urllib.parse import urlsplit
+from typing import IO, Any
 
 import requests
 import urllib3
@@ -23,7 +24,10 @@ from django.conf import settings
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util import Url, parse_url
 
+from notifications.channels import addresses
 from notifications.channels.base import ANSWER_LIMIT, DeliveryError
 
 CONNECT, READ, TOTAL = 3.0, 10.0, 15.0
@@ -32,56 +36,125 @@ USER_AGENT = "cohortsite/0.1 (+webhook)"
 LONGEST_URL = 2048
 _URL_CHARACTERS = re.compile(r"[!-~\u00a1-\U0010ffff]+")
 
-_sockets: ContextVar[list[socket.socket]] = ContextVar("_sockets")
-"""The connections of the request that this thread makes."""
+_call: ContextVar[Call] = ContextVar("_call")
+"""The request that this thread makes."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: at most ANSWER_LIMIT bytes of body, as text."""
+    """What came back; of the body the start, as text."""
 
     status: int
     body: str
     retry_after: float | None
 
 
+class Call:
+    """A request under way: its time runs out whatever the peer does, since what it opened is cut then."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+        self._opened: list[socket.socket] = []
+        self._watchdog = Timer(seconds, self._cut)
+        self._watchdog.daemon = True
+
+    def __enter__(self) -> Call:
+        self._token = _call.set(self)
+        self._watchdog.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._watchdog.cancel()
+        _call.reset(self._token)
+        for connection in self._opened:
+            connection.close()
+
+    @property
+    def left(self) -> float:
+        """Seconds until it is cut."""
+        return self._ends - time.monotonic()
+
+    def watch(self, connection: socket.socket) -> None:
+        """Cut this one too. A duplicate is kept: TLS takes the socket itself over."""
+        self._opened.append(connection.dup())
+        if self.left <= 0:
+            self._cut()
+
+    def _cut(self) -> None:
+        for connection in list(self._opened):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 def check_url(url: str) -> None:
-    """Raise ValueError with a sentence when this may not be posted to."""
+    """Raise ValueError with a sentence when this may not be posted to, as far as its text shows it."""
     if len(url) > LONGEST_URL or not _URL_CHARACTERS.fullmatch(url) or "\\" in url:
         raise ValueError(f"expected an address of at most {LONGEST_URL} characters without spaces")
-    parts = urlsplit(url)
+    parts = _parts(url)
     schemes = ("https", "http") if settings.ALLOW_HTTP_WEBHOOKS else ("https",)
     if parts.scheme not in schemes:
         raise ValueError(f"expected an address that starts with {' or '.join(f'{name}://' for name in schemes)}")
-    if parts.username is not None or parts.password is not None:
+    if parts.auth is not None:
         raise ValueError("expected an address without a user name or password in it")
-    if not parts.hostname or parts.port == 0:  # reading the port raises ValueError when it is none
+    if not parts.host or parse_url(url).port == 0:
         raise ValueError("expected an address with a host")
-    if parts.fragment:
+    if parts.fragment is not None:
         raise ValueError("expected an address without a fragment (#)")
+    addresses.check_host(parts.host.strip("[]"))
+    addresses.check_port(_port(parts))
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """Post the bytes and return what came back, whatever its status. Raises DeliveryError when nothing did."""
+def check_target(url: str) -> None:
+    """Raise ValueError with a sentence when this may not be posted to, also by what its host name stands for now.
+
+    A name that is not found passes: it may come to be, and each connection judges again.
+    """
+    check_url(url)
+    parts = _parts(url)
+    try:
+        addresses.look_up((parts.host or "").strip("[]"), _port(parts), CONNECT)
+    except addresses.Blocked:
+        raise ValueError("expected a host outside of private and reserved networks") from None
+    except OSError:
+        return
+
+
+def _parts(url: str) -> Url:
+    """As the library that sends takes it apart: two parsers may differ. Raises ValueError with a sentence."""
+    try:
+        return parse_url(requests.Request("POST", url).prepare().url or "")
+    except (requests.RequestException, urllib3.exceptions.LocationParseError, ValueError):
+        raise ValueError("expected an address such as https://example.com/hooks") from None
+
+
+def _port(parts: Url) -> int:
+    return parts.port or (addresses.HTTP_PORT if parts.scheme == "http" else 443)
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, limit: int = ANSWER_LIMIT) -> Answer:
+    """Post the bytes and return what came back, whatever its status, with at most `limit` bytes of its body.
+
+    Raises DeliveryError when nothing came back.
+    """
     try:
         check_url(url)
     except ValueError as error:
-        raise DeliveryError(f"the address is not allowed: {error}", permanent=True) from None
+        raise DeliveryError(f"the address is not allowed: {error}", permanent=True, status="blocked") from None
     sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
     with (
-        _deadline(TOTAL),
+        Call(TOTAL) as call,
+        _failures_explained(call),
         _session() as session,
-        _failures_explained(),
         session.post(url, body, headers=sent, timeout=(CONNECT, READ), allow_redirects=False, stream=True) as response,
     ):
-        return Answer(response.status_code, _start_of(response), _retry_after(response))
+        return Answer(response.status_code, _start_of(response, limit), _retry_after(response))
 
 
-def _start_of(response: requests.Response) -> str:
+def _start_of(response: requests.Response, limit: int) -> str:
     """The status has decided already: a body that breaks off is kept as far as it came."""
     start = b""
     with contextlib.suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
-        while len(start) < ANSWER_LIMIT and (more := response.raw.read1(ANSWER_LIMIT - len(start))):
+        while len(start) < limit and (more := response.raw.read1(limit - len(start))):
             start += more
     return start.decode("utf-8", "replace").replace("\0", "\ufffd")
 
@@ -97,20 +170,27 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 @contextmanager
-def _failures_explained() -> Iterator[None]:
+def _failures_explained(call: Call) -> Iterator[None]:
     """Failures by class: the library's own texts hold addresses, which may be secrets."""
     try:
         yield
-    except requests.exceptions.SSLError:
-        raise DeliveryError("TLS failed: the certificate or the protocol was not accepted", status="TLS") from None
-    except requests.exceptions.ConnectTimeout:
-        raise DeliveryError(f"no connection within {CONNECT:g} s", status="timeout") from None
-    except requests.exceptions.Timeout:
-        raise DeliveryError(f"no answer within {READ:g} s", status="timeout") from None
-    except requests.exceptions.ConnectionError as error:
-        raise _broken(error) from None
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise DeliveryError(f"the request failed ({type(error).__name__})", status="failed") from None
+        raise _explained(error, call) from None
+
+
+def _explained(error: Exception, call: Call) -> DeliveryError:
+    if call.left <= 0:
+        return DeliveryError(f"no whole answer within {TOTAL:g} s", status="timeout")
+    match error:
+        case requests.exceptions.SSLError():
+            return DeliveryError("TLS failed: the certificate or the protocol was not accepted", status="TLS")
+        case requests.exceptions.ConnectTimeout():
+            return DeliveryError(f"no connection within {CONNECT:g} s", status="timeout")
+        case requests.exceptions.Timeout():
+            return DeliveryError(f"no answer within {READ:g} s", status="timeout")
+        case requests.exceptions.ConnectionError():
+            return _broken(error)
+    return DeliveryError(f"the request failed ({type(error).__name__})", status="failed")
 
 
 def _broken(error: requests.exceptions.ConnectionError) -> DeliveryError:
@@ -125,44 +205,90 @@ def _broken(error: requests.exceptions.ConnectionError) -> DeliveryError:
 @contextmanager
 def _session() -> Iterator[requests.Session]:
     with requests.Session() as session:
-        session.trust_env = False  # no proxies and no .netrc credentials from the environment
+        session.trust_env = False  # no proxies, no certificates and no .netrc credentials from the environment
+        session.verify = settings.WEBHOOK_CA_BUNDLE or True
         session.mount("https://", _Adapter())
         session.mount("http://", _Adapter())
         yield session
 
 
-@contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    """Cut the connections made inside after so many seconds: a read timeout starts anew with every byte."""
-    opened: list[socket.socket] = []
-    token = _sockets.set(opened)
-    watchdog = Timer(seconds, _cut, [opened])
-    watchdog.daemon = True
-    watchdog.start()
+def _connect(connection: HTTPConnection) -> socket.socket:
+    """A connection to an address of the host that was found to be allowed, the first that takes it."""
+    call = _call.get()
+    host, port = connection._dns_host, connection.port or 0
     try:
-        yield
-    finally:
-        watchdog.cancel()
-        _sockets.reset(token)
+        found = addresses.look_up(host, port, min(CONNECT, call.left))
+    except addresses.Blocked:
+        raise DeliveryError("the host is in a network to which nothing is sent", status="blocked") from None
+    except TimeoutError:
+        raise ConnectTimeoutError(connection, "no address in time") from None
+    except OSError as error:
+        raise NameResolutionError(connection.host, connection, socket.gaierror(*error.args)) from None
+    until = time.monotonic() + min(CONNECT, call.left)
+    fault = OSError("no address")
+    for family, kind, protocol, _, address in found:
+        try:
+            return _opened(call, socket.socket(family, kind, protocol), address, until - time.monotonic())
+        except OSError as error:
+            fault = error
+    if isinstance(fault, TimeoutError):
+        raise ConnectTimeoutError(connection, "no connection in time") from None
+    raise NewConnectionError(connection, "no address took the connection") from None
 
 
-def _cut(opened: list[socket.socket]) -> None:
-    for connection in opened:
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, whose own shutdown would wait
+def _opened(call: Call, opening: socket.socket, address: Any, seconds: float) -> socket.socket:
+    try:
+        if seconds <= 0:
+            raise TimeoutError
+        call.watch(opening)
+        opening.settimeout(seconds)
+        opening.connect(address)
+        opening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        opening.close()
+        raise
+    return opening
+
+
+class _Head:
+    """Lines of an answer's head. A peer that is gone amid them did not answer: the standard library would take
+    what came so far for a whole head, and half of a status for success."""
+
+    def __init__(self, lines: IO[bytes]) -> None:
+        self.lines = lines
+
+    def readline(self, limit: int) -> bytes:
+        line = self.lines.readline(limit)
+        if not line.endswith(b"\n") and len(line) < limit:
+            raise RemoteDisconnected("amid its head")
+        return line
+
+    def close(self) -> None:
+        self.lines.close()
+
+
+class _Response(HTTPResponse):
+    def begin(self) -> None:
+        body = self.fp
+        self.fp = _Head(body)  # type: ignore[assignment]
+        try:
+            super().begin()
+        finally:
+            self.fp = None if body.closed else body  # type: ignore[assignment]
 
 
 class _HTTPConnection(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        _sockets.get().append(self.sock)
+    response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
 
 
 class _HTTPSConnection(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        if self.sock is not None:
-            _sockets.get().append(self.sock)
+    response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
 
 
 class _HTTPPool(HTTPConnectionPool):

@@ -10,8 +10,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.models.blocks import ContextBlock, HeaderBlock, PlainTextObject, RichTextBlock
 from slack_sdk.models.blocks.block_elements import (
     RichTextElementParts,
@@ -29,23 +27,41 @@ from notifications.channels.base import (
     Limits,
     Outcome,
 )
-from notifications.channels.http import post
+from notifications.channels.http import Answer, post
 from notifications.message import Entry, Message, NoticeText, encode, one_line
 
 HEADER, LINE, DETAIL, FALLBACK = 150, 300, 80, 1000
 """Most characters of a header (Slack's own limit), a sentence, a name, and the text of a notification."""
-TIMEOUT = 10
-PERMANENT = {
+LONGEST_ANSWER = 100_000
+"""Bytes read of what the Web API answers: it repeats the message."""
+BROKEN = {
     # incoming webhooks
-    "invalid_payload", "user_not_found", "action_prohibited", "invalid_token", "no_service", "no_team", "no_text",
-    "channel_is_archived", "missing_text_or_fallback_or_attachments",
+    "invalid_token": "The webhook's address is not valid any more: make a new one in Slack and paste it here",
+    "no_service": "The webhook was removed or switched off: make a new one in Slack and paste it here",
+    "no_team": "The workspace is gone: make a webhook in another one and paste it here",
+    "user_not_found": "Whom it wrote to is gone: make a new webhook in Slack and paste it here",
+    "action_prohibited": "An administrator of the workspace forbids it: ask for the app to be allowed to post",
+    "channel_is_archived": "Its channel is archived: restore it, or make a webhook for another one",
     # both
-    "channel_not_found", "invalid_blocks",
+    "channel_not_found": "There is no such channel, or the bot cannot see it: check its name, and invite the bot",
     # the Web API
-    "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_in_channel", "is_archived",
-    "missing_scope", "msg_too_long", "msg_blocks_too_long", "restricted_action",
+    "invalid_auth": "The bot's token is not valid: copy it again from the app's page in Slack",
+    "not_authed": "The bot's token is missing: copy it again from the app's page in Slack",
+    "account_inactive": "The bot or its workspace was switched off: install the app again",
+    "token_revoked": "The bot's token was revoked: install the app again and paste its new token here",
+    "token_expired": "The bot's token has expired: paste the new one here",
+    "not_in_channel": "The bot is not in the channel: invite it there with /invite",
+    "is_archived": "Its channel is archived: restore it, or choose another one",
+    "missing_scope": "The bot may not post: give the app the scope chat:write and install it again",
+    "restricted_action": "The workspace's settings forbid the bot to post in this channel: ask an administrator of it",
+}
+"""Errors that end a channel until somebody does what is said here."""
+UNFIT = {
+    "invalid_payload", "invalid_blocks", "no_text", "missing_text_or_fallback_or_attachments", "msg_too_long",
+    "msg_blocks_too_long",
 }  # fmt: skip
-"""Errors that no later attempt mends."""
+"""Errors of one message, which no later attempt mends; another message may be taken."""
+GONE = (404, 410)
 LOOK_ALIKES = {ord("<"): "\u2039", ord(">"): "\u203a"}
 
 Text, Link = RichTextElementParts.Text, RichTextElementParts.Link
@@ -213,35 +229,40 @@ def _send_by_webhook(config: Config, content: Mapping[str, Any]) -> Outcome:
     if answer.status == 200 and answer.body == "ok":
         return Outcome(succeeded=True, status="200", answer="ok")
     said = one_line(answer.body, 100)
-    raise DeliveryError(
-        f"Slack answered {answer.status}: {said}" if said else f"Slack answered {answer.status}",
-        permanent=answer.body.strip() in PERMANENT or answer.status in (404, 410),
-        status=str(answer.status),
-        answer=answer.body,
-        retry_after=answer.retry_after,
-    )
+    code = said if said in BROKEN or answer.status not in GONE else "no_service"
+    raise _refused(answer, code)
 
 
 def _send_as_bot(config: Config, content: Mapping[str, Any]) -> Outcome:
-    # Its own retry handlers would sleep here or send twice; ours are in `delivery`.
-    client = WebClient(config["token"], base_url=settings.SLACK_API_URL, timeout=TIMEOUT, retry_handlers=[])
+    answer = post(
+        f"{settings.SLACK_API_URL}chat.postMessage",
+        encode({"channel": config["channel"], **content}).encode(),
+        {"Content-Type": "application/json; charset=utf-8", "Authorization": f"Bearer {config['token']}"},
+        limit=LONGEST_ANSWER,
+    )
+    said = _object(answer.body)
+    if answer.status == 200 and said.get("ok") is True:
+        return Outcome(succeeded=True, status="200", answer=f"ts {one_line(str(said.get('ts')), 50)}")
+    raise _refused(answer, one_line(str(said.get("error") or ""), 100))
+
+
+def _object(text: str) -> dict[str, Any]:
+    """What the Web API says; nothing when it was not the Web API that answered."""
     try:
-        response = client.chat_postMessage(channel=config["channel"], **content)
-    except SlackApiError as error:
-        raise _refused(error) from None
-    except (SlackClientError, OSError, ValueError) as error:
-        raise DeliveryError(f"Slack was not reached ({type(error).__name__})", status="failed") from None
-    return Outcome(succeeded=True, status=str(response.status_code), answer=f"ts {response.get('ts')}")
+        said = json.loads(text)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
-def _refused(error: SlackApiError) -> DeliveryError:
-    response = error.response
-    code = one_line(str(response.get("error")), 100)
-    after = str(response.headers.get("Retry-After") or response.headers.get("retry-after") or "")
+def _refused(answer: Answer, code: str) -> DeliveryError:
+    """A known code ends the message or the channel; all else is tried again, when Slack says if it says when."""
+    advice = f". {BROKEN[code]}." if code in BROKEN else ""
     return DeliveryError(
-        f"Slack answered: {code}",
-        permanent=code in PERMANENT,
-        status=f"{response.status_code} {code}"[:60],
-        answer=encode(response.data)[:ANSWER_LIMIT],
-        retry_after=float(after) if after.isdigit() else None,
+        f"Slack answered: {code}{advice}" if code else f"Slack answered {answer.status}",
+        permanent=code in BROKEN or code in UNFIT,
+        disables=code in BROKEN,
+        status=f"{answer.status} {code}".strip()[:60],
+        answer=answer.body[:ANSWER_LIMIT],
+        retry_after=answer.retry_after,
     )

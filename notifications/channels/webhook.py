@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from standardwebhooks import Webhook as Signer
 
 from notifications.channels.base import ChannelKind, Config, ConfigForm, DeliveryError, Letter, Limits, Outcome
-from notifications.channels.http import LONGEST_URL, Answer, check_url, post
+from notifications.channels.http import LONGEST_URL, Answer, check_target, post
 from notifications.message import Message, NoticeText
 
 GONE = 410
@@ -33,7 +33,7 @@ class WebhookForm(ConfigForm):
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
         try:
-            check_url(url)
+            check_target(url)
         except ValueError as error:
             raise ValidationError(str(error)) from None
         return url
@@ -67,6 +67,7 @@ class Webhook(ChannelKind):
         raise DeliveryError(
             _complaint(answer),
             permanent=answer.status == GONE,
+            disables=answer.status == GONE,
             status=str(answer.status),
             answer=answer.body,
             retry_after=answer.retry_after,

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from cohorts.paging import Page, page_of
 from notifications import overview
-from notifications.channels import CHANNELS
+from notifications.channels import CHANNELS, addresses
+from notifications.channels.webhook import Webhook
 from notifications.forms import ChannelForm, channel_form, shown_back
 from notifications.models import Channel
 from notifications.views.answers import done, form_again
@@ -31,7 +32,13 @@ DIALOG = "notifications/channel.html"
 def channels(request: HttpRequest) -> HttpResponse:
     """Every channel by name; its list alone when it renews itself."""
     page = page_of(Channel.objects.order_by("name", "pk"), request.GET.get("page"))
-    context = {"title": "Channels", "place": "channels", "page": page, "rows": _rows(page)}
+    context = {
+        "title": "Channels",
+        "place": "channels",
+        "page": page,
+        "rows": _rows(page),
+        "warning": addresses.warning(),
+    }
     own = request.headers.get("HX-Target") == "channel-list"
     return render(request, "notifications/channel_list.html" if own else "notifications/channels.html", context)
 
@@ -105,7 +112,14 @@ def _added(request: HttpRequest, made: Channel) -> HttpResponse:
 
 def _dialog(request: HttpRequest, form: ChannelForm, address: str) -> HttpResponse:
     answer = form_again if form.is_bound else render
-    return answer(request, DIALOG, {"form": form, "kind": form.kind, "channel": form.instance, "address": address})
+    context = {
+        "form": form,
+        "kind": form.kind,
+        "channel": form.instance,
+        "address": address,
+        "warning": addresses.warning() if form.kind.kind == Webhook.kind else "",
+    }
+    return answer(request, DIALOG, context)
 
 
 def _rows(page: Page[Channel]) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ def takes(monkeypatch, outcomes: dict[object, tuple[float, Outcome]]) -> None:
         clock[0] += seconds
         return outcome
 
-    monkeypatch.setattr(outgoing, "_send", send)
+    monkeypatch.setattr(outgoing, "send", send)
     for module in (outgoing, dispatch):
         monkeypatch.setattr(module, "perf_counter", lambda: clock[0])
 
@@ -127,7 +127,7 @@ def test_paused_and_busy_channels_have_no_turn(channels, now, monkeypatch):
         seen.append((due_channels(now), deliver_waiting(channels[1].pk, now)))
         return WELL
 
-    monkeypatch.setattr(outgoing, "_send", look)
+    monkeypatch.setattr(outgoing, "send", look)
     deliver(channels[1].deliveries.first().pk, now)
     assert seen == [([channels[2]], [])]
     assert deliver_waiting(channels[0].pk, now) == []

@@ -94,25 +94,66 @@ def test_the_largest_message_is_within_what_slack_takes(slack, webhook):
     assert len(content.content) <= 8_000
 
 
+FOR_NOW, THIS_ONE, THE_CHANNEL = (False, False), (True, False), (True, True)
+"""What a refusal ends: nothing, the message, the channel."""
+
+
 @pytest.mark.parametrize(
-    ("answer", "permanent"),
+    ("status", "said", "ends"),
     [
-        (Answer(404, "no_service"), True),
-        (Answer(404, "channel_not_found"), True),
-        (Answer(403, "action_prohibited"), True),
-        (Answer(410, "channel_is_archived"), True),
-        (Answer(400, "invalid_blocks"), True),
-        (Answer(500, "rollup_error"), False),
-        (Answer(502, "<html>bad gateway</html>"), False),
-        (Answer(200, "not ok"), False),
+        (400, "invalid_payload", THIS_ONE),
+        (400, "invalid_blocks", THIS_ONE),
+        (400, "missing_text_or_fallback_or_attachments", THIS_ONE),
+        (400, "user_not_found", THE_CHANNEL),
+        (403, "action_prohibited", THE_CHANNEL),
+        (403, "invalid_token", THE_CHANNEL),
+        (404, "channel_not_found", THE_CHANNEL),
+        (404, "no_service", THE_CHANNEL),
+        (404, "no_team", THE_CHANNEL),
+        (404, "<html>not here</html>", THE_CHANNEL),
+        (410, "channel_is_archived", THE_CHANNEL),
+        (429, "rate_limited", FOR_NOW),
+        (500, "rollup_error", FOR_NOW),
+        (502, "<html>bad gateway</html>", FOR_NOW),
+        (200, "not ok", FOR_NOW),
     ],
 )
-def test_refusals_of_incoming_webhooks(slack, webhook, answer, permanent):
-    slack.answers.append(answer)
+def test_refusals_of_incoming_webhooks(slack, webhook, status, said, ends):
+    slack.answers.append(Answer(status, said))
+    outcome = refusal(webhook)
+    assert (outcome.permanent, outcome.disables) == ends
+    assert "secret0000" not in outcome.error
+    assert outcome.error.endswith(".") is (ends == THE_CHANNEL), "and then says what to do"
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        *((code, THE_CHANNEL) for code in ("invalid_auth", "account_inactive", "token_revoked", "token_expired")),
+        *((code, THE_CHANNEL) for code in ("not_in_channel", "channel_not_found", "is_archived", "missing_scope")),
+        *((code, THIS_ONE) for code in ("msg_too_long", "msg_blocks_too_long", "invalid_blocks", "no_text")),
+        *((code, FOR_NOW) for code in ("ratelimited", "internal_error", "fatal_error", "service_unavailable")),
+        *((code, FOR_NOW) for code in ("request_timeout", "something_new", "")),
+    ],
+)
+def test_refusals_of_bots(slack, said, ends):
+    slack.answers.append(Answer(200, json.dumps({"ok": False, "error": said})))
+    outcome = refusal(BOT)
+    assert (outcome.permanent, outcome.disables) == ends
+    assert SlackServer.TOKEN not in outcome.error
+
+
+def refusal(config):
     with pytest.raises(DeliveryError) as caught:
-        kind.send(webhook, letter(entry()))
-    assert caught.value.outcome.permanent is permanent
-    assert "secret0000" not in str(caught.value)
+        kind.send(config, letter(entry()))
+    return caught.value.outcome
+
+
+def test_redirects_are_not_followed(slack, webhook):
+    for config in (webhook, BOT):
+        slack.answers.append(Answer(302, headers={"Location": f"{slack.address}/inside"}))
+        assert not refusal(config).succeeded
+    assert len(slack.requests) == 2
 
 
 @pytest.mark.parametrize("config", ["webhook", "bot"])
@@ -132,15 +173,7 @@ def test_refusals_of_a_bot_are_told_in_slacks_words(slack, config, error):
     with pytest.raises(DeliveryError) as caught:
         kind.send(config, letter(entry()))
     assert caught.value.outcome.permanent
-    assert str(caught.value) == f"Slack answered: {error}"
-
-
-@pytest.mark.parametrize("error", ["internal_error", "fatal_error", "service_unavailable"])
-def test_slacks_own_troubles_are_tried_again(slack, error):
-    slack.answers.append(Answer(200, json.dumps({"ok": False, "error": error}), {"Content-Type": "application/json"}))
-    with pytest.raises(DeliveryError) as caught:
-        kind.send(BOT, letter(entry()))
-    assert not caught.value.outcome.permanent
+    assert str(caught.value).startswith(f"Slack answered: {error}. ")
 
 
 def test_an_answer_that_is_not_slacks_is_tried_again(slack):

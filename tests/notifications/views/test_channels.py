@@ -165,3 +165,13 @@ def test_more_channels_need_no_more_queries(operator, django_assert_max_num_quer
         make_subscription()
     with django_assert_max_num_queries(8):
         page(operator)
+
+
+def test_networks_that_are_open_are_warned_of(operator, settings):
+    assert "Private networks are open" not in page(operator)
+    settings.WEBHOOK_ALLOW_CIDRS = ["10.20.0.0/16"]
+    dialog = operator.get(f"{reverse('new_channel')}?kind=webhook").content.decode()
+    for shown in (page(operator), dialog):
+        assert "Private networks are open" in shown
+        assert "10.20.0.0/16" in shown
+    assert "10.20" not in page(client_of("Viewer"))
