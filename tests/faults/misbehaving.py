@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import struct
@@ -47,8 +48,20 @@ class Misbehaving:
 
     def _answer(self, connection: socket.socket) -> None:
         if self.behavior is not says_nothing_at_all:
-            self.requests.append(connection.recv(65_536))
+            self.requests.append(whole_request(connection))
         self.behavior(connection)
+
+
+def whole_request(connection: socket.socket) -> bytes:
+    """With its body: closing on unread bytes would reset the connection, and the answer be lost."""
+    request = b""
+    while more := connection.recv(65_536):
+        request += more
+        head, end, body = request.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        if end and length and len(body) >= int(length[1]):
+            break
+    return request
 
 
 @contextmanager
