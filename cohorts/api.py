@@ -22,10 +22,12 @@ from rest_framework.serializers import BaseSerializer
 from cohorts.activity import seen_of
 from cohorts.edit import edit_cohort, pause_time
 from cohorts.feed import Cursor, InvalidCursor, cohorts_of, read_changes, read_members
+from cohorts.impact import Impact, impact_of
 from cohorts.models import Cohort
 from cohorts.pages import NewestAsOf, NewestFirst, NewestId, read_limit
 from cohorts.permissions import HasModelPermission
-from cohorts.preview import preview
+from cohorts.preview import Preview, preview
+from cohorts.preview_serializers import PreviewRequestSerializer, PreviewSerializer, preview_of
 from cohorts.references import CohortInUse, delete_unused
 from cohorts.refresh import evaluate_now
 from cohorts.serializers import (
@@ -33,10 +35,8 @@ from cohorts.serializers import (
     CohortSerializer,
     CustomerDetailSerializer,
     CustomerSerializer,
-    DefinitionSerializer,
     EvaluationSerializer,
     MembersPageSerializer,
-    PreviewSerializer,
     change_of,
     customer_of,
     profile_of,
@@ -156,7 +156,7 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
             raise Problem(409, "superseded", "Another evaluation or an edit came first; nothing was written.")
         return Response(EvaluationSerializer(evaluations[0]).data)
 
-    @extend_schema(request=DefinitionSerializer, responses=PreviewSerializer)
+    @extend_schema(request=PreviewRequestSerializer, responses=PreviewSerializer)
     @action(
         detail=False,
         methods=["post"],
@@ -165,24 +165,23 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
         required_verbs={"POST": "view"},
     )
     def try_out(self, request: Request) -> Response:
-        """What a definition would match now, without saving anything."""
-        definition = DefinitionSerializer(data=request.data)
+        """What a definition would match now, how many each condition keeps, and what it would do to a saved cohort.
+
+        Nothing is saved.
+        """
+        definition = PreviewRequestSerializer(data=request.data)
         definition.is_valid(raise_exception=True)
-        values = definition.validated_data
+        values, now = definition.validated_data, timezone.now()
+        clock = (values["time_zone"], values["week_starts_on"], now)
         try:
-            found = preview(definition.parsed, values["time_zone"], values["week_starts_on"], timezone.now())
+            found: Preview | Impact
+            if values["cohort"] is None:
+                found = preview(definition.parsed, *clock)
+            else:
+                found = impact_of(values["cohort"], definition.parsed, *clock)
         except ColumnsDamaged as error:
             raise Problem(503, "columns_damaged", str(error)) from None
-        return Response(
-            PreviewSerializer(
-                {
-                    "count": found.count,
-                    "of": found.of,
-                    "words": found.words,
-                    "sample": [profile_of(customer) for customer in found.sample],
-                }
-            ).data
-        )
+        return Response(PreviewSerializer(preview_of(found)).data)
 
 
 class CustomerFilter(filters.FilterSet):

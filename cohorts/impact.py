@@ -9,6 +9,7 @@ from itertools import islice
 from pyroaring import BitMap
 
 from cohorts import membership
+from cohorts.counts import Kept
 from cohorts.criteria import Criteria
 from cohorts.models import Cohort
 from cohorts.preview import preview
@@ -20,7 +21,10 @@ SAMPLE = 5
 
 @dataclass(frozen=True)
 class Impact:
-    """`joins` would join and `leaves` leave, of the `members` of now; `after` of all `of` customers would be in."""
+    """`joins` would join and `leaves` leave, of the `members` of now; `after` of all `of` customers would be in.
+
+    `joining`, `leaving` and `sample` (of those in it afterwards) are some of them.
+    """
 
     words: str
     joins: int
@@ -30,6 +34,8 @@ class Impact:
     of: int
     joining: list[Customer]
     leaving: list[Customer]
+    sample: list[Customer]
+    conditions: list[Kept]
 
 
 def impact_of(cohort: Cohort, criteria: Criteria, time_zone: str, week_starts_on: int, now: datetime) -> Impact:
@@ -45,6 +51,8 @@ def impact_of(cohort: Cohort, criteria: Criteria, time_zone: str, week_starts_on
         of=found.of,
         joining=_some(found.moves.added),
         leaving=_some(found.moves.removed),
+        sample=found.sample,
+        conditions=found.conditions,
     )
 
 

@@ -11,6 +11,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from cohorts.counts import Kept, count_conditions
 from cohorts.criteria import Clock, Criteria
 from cohorts.customer_rows import COMPANY
 from cohorts.evaluation import evaluate
@@ -33,11 +34,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Found:
-    """`count` customers match `of` all; `facts` are those asked for (see `customer_rows.read_rows`), in order."""
+    """`count` customers match `of` all; `facts` are those asked for (see `customer_rows.read_rows`), in order.
+
+    `conditions` tell how many each part of the criteria keeps.
+    """
 
     count: int
     of: int
     facts: pa.Table
+    conditions: list[Kept]
 
 
 def look_up(
@@ -55,7 +60,8 @@ def look_up(
     """
     with open_columns().snapshot(clock.at) as snapshot:
         universe = snapshot.universe(kind)
-        members = universe if criteria is None else evaluate(criteria, snapshot, clock).members
+        evaluated = evaluate(criteria, snapshot, clock) if criteria else None
+        members = evaluated.members if evaluated else universe
         everybody = snapshot.activity(kind).select("customer")
         table = everybody if len(members) == len(universe) else snapshot.among(members)
         keyed, keys = _keyed(snapshot, kind, table, order.field)
@@ -63,7 +69,10 @@ def look_up(
         cut = _sorted(keyed, keys, order).limit(most, offset=start)
         facts = _sorted(_facts(snapshot, kind, cut), keys, order)
         return Found(
-            len(members), len(universe), snapshot.rows(facts.select("customer", *CUSTOMER_ACTIVITY, "company"))
+            len(members),
+            len(universe),
+            snapshot.rows(facts.select("customer", *CUSTOMER_ACTIVITY, "company")),
+            count_conditions(evaluated) if evaluated else [],
         )
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 
 from pyroaring import BitMap
 
+from cohorts.counts import Kept, count_conditions
 from cohorts.criteria import Criteria
 from cohorts.diff import MembershipDiff, diff
 from cohorts.evaluation import clock_at, evaluate
@@ -20,13 +21,17 @@ SAMPLE = 20
 
 @dataclass(frozen=True)
 class Preview:
-    """`count` customers match `of` all; `sample` are some of them; `moves` compares with given members."""
+    """`count` customers match `of` all; `sample` are some of them; `moves` compares with given members.
+
+    `conditions` tell how many each part of the criteria keeps.
+    """
 
     count: int
     of: int
     words: str
     sample: list[Customer]
     moves: MembershipDiff
+    conditions: list[Kept]
 
 
 def preview(
@@ -43,4 +48,5 @@ def preview(
         words=criteria.words(),
         sample=list(sample),
         moves=diff(members if members is not None else BitMap(), evaluated.members),
+        conditions=count_conditions(evaluated),
     )

@@ -261,15 +261,6 @@ class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
         return evaluation.error or None
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
-    """What a definition would match now."""
-
-    count = serializers.IntegerField()
-    of = serializers.IntegerField(help_text="Customers of the kind in all.")
-    words = serializers.CharField()
-    sample = ProfileSerializer(many=True)
-
-
 class MembersPageSerializer(serializers.Serializer[Any]):
     """Members, and the place in the feed of changes from which a copy of all pages is kept up to date."""
 

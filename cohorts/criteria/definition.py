@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from cohorts.criteria.leaf import Leaf
-from cohorts.criteria.tree import AllOf, Just, Node, Not, inner_nodes, leaves
+from cohorts.criteria.tree import AllOf, Just, Node, Not, inner_nodes, inner_paths, leaves
 from ingest.models import CustomerKind
 
 Leaves = Mapping[str, BitMap]
@@ -39,6 +39,10 @@ class Criteria:
         """The customers of the universe that match, from those that match each leaf."""
         return _members(self.match, universe, leaves) & universe
 
+    def conditions(self, universe: BitMap, leaves: Leaves) -> list[Condition]:
+        """Every node of the tree with those of the universe that match it, a group before what is in it."""
+        return list(_conditions(self.match, "match", universe, leaves, None))
+
     def turned(
         self, changed: BitMap, universe: tuple[BitMap, BitMap], leaves: tuple[Leaves, Leaves]
     ) -> dict[str, BitMap]:
@@ -52,6 +56,29 @@ class Criteria:
         found: dict[str, BitMap] = {}
         turns.explain(self.match, *turns.of(self.match), found)
         return {path: customers for path, customers in found.items() if customers}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A node and who matches it; `left` are those who also match the conditions before it in a group of `all`."""
+
+    path: str
+    words: str
+    members: BitMap
+    left: BitMap | None
+
+
+def _conditions(
+    node: Node[Leaf], path: str, universe: BitMap, leaves: Leaves, before: BitMap | None
+) -> Iterator[Condition]:
+    members = _members(node, universe, leaves) & universe
+    yield Condition(path, _say(node), members, None if before is None else before & members)
+    left: BitMap | None = None
+    for inner_path, child in inner_paths(node, path):
+        yield from _conditions(child, inner_path, universe, leaves, left)
+        if isinstance(node, AllOf):
+            matching = _members(child, universe, leaves) & universe
+            left = matching if left is None else left & matching
 
 
 @dataclass(frozen=True)

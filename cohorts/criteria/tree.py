@@ -87,3 +87,11 @@ def inner_nodes(node: Node[Leaf]) -> tuple[Node[Leaf], ...]:
     if isinstance(node, AllOf | AnyOf):
         return node.children
     return (node.child,) if isinstance(node, Not) else ()
+
+
+def inner_paths(node: Node[Leaf], path: str) -> list[tuple[str, Node[Leaf]]]:
+    """The nodes directly below with their paths in the document, from the node's own."""
+    if isinstance(node, Not):
+        return [(f"{path}.not", node.child)]
+    kind = "all" if isinstance(node, AllOf) else "any"
+    return [(f"{path}.{kind}[{index}]", child) for index, child in enumerate(inner_nodes(node))]

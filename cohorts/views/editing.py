@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from cohorts.builder import Builder, builder_from, builder_of
+from cohorts.builder.kept import say_kept
 from cohorts.criteria import Criteria, CriteriaError
 from cohorts.edit import DEFINITION, EditedMeanwhile, edit_definition
 from cohorts.impact import impact_of
@@ -79,7 +80,8 @@ def cohort_impact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if isinstance(builder.parsed, Criteria):
         try:
             found = impact_of(cohort, builder.parsed, builder.time_zone, builder.week_starts_on, timezone.now())
-            context["impact"] = found
+            context |= {"impact": found, "kept": say_kept(builder.kind, found.conditions)}
+            context["fingerprint"] = builder.fingerprint
         except ColumnsDamaged as error:
             context["problem"] = str(error)
     return render(request, "cohorts/edit/impact.html", context)

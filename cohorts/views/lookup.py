@@ -15,7 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
-from cohorts.builder import builder_from
+from cohorts.builder import builder_from, builder_of
+from cohorts.builder.kept import say_kept
 from cohorts.criteria import Criteria
 from cohorts.customer_rows import (
     COMPANY,
@@ -64,6 +65,12 @@ class Asked:
     def text(self) -> str:
         """The criteria as the address has them; empty for everybody."""
         return json.dumps(self.document, separators=(",", ":"), ensure_ascii=False) if self.document is not None else ""
+
+    @property
+    def fingerprint(self) -> str:
+        """The builder's of these criteria."""
+        zone, week = self.time_zone, self.week_starts_on
+        return builder_of(self.kind, self.document, time_zone=zone, week_starts_on=week).fingerprint
 
     @property
     def sort(self) -> str:
@@ -197,6 +204,7 @@ def _results(request: HttpRequest, asked: Asked, number: int) -> HttpResponse:
             found = asked.find(now, start=(number - 1) * PAGE_SIZE, most=PAGE_SIZE + 1)
             page = page_from(list(read_rows(found.facts)), number)
             context |= {"found": found, "page": page, "rows": [_shown(row, asked) for row in page.rows]}
+            context |= {"kept": say_kept(asked.kind, found.conditions), "fingerprint": asked.fingerprint}
             context["waiting"] = not found.of and _are_waiting(asked.kind)
         except ColumnsDamaged as damage:
             context["damage"] = str(damage)

@@ -497,6 +497,73 @@ def test_a_preview_counts_and_saves_nothing(api):
     assert not Cohort.objects.exists()
 
 
+def test_a_preview_tells_how_many_each_condition_keeps(api):
+    for plan, number in (("pro", 3), ("free", 2)):
+        for each in range(number):
+            make_user(f"{plan}{each}", metadata={"plan": plan, "n": each})
+    evaluate_now([], NOON + timedelta(days=1))  # seals
+    low = {"field": "metadata.n", "op": "<", "value": 1}
+    nodes = [ON_PRO["match"], {"any": [low, {"field": "metadata.n", "op": "is", "value": 1}]}, {"not": low}]
+
+    found = api.post(
+        "/api/cohorts/preview/", {"cohort_type": "user", "criteria": {"version": 1, "match": {"all": nodes}}}
+    ).json()
+
+    assert [(each["path"], each["count"], each["left"]) for each in found["conditions"]] == [
+        ("match.all[0]", 3, None),
+        ("match.all[1]", 4, 2),
+        ("match.all[1].any[0]", 2, None),
+        ("match.all[1].any[1]", 2, None),
+        ("match.all[2]", 3, 1),
+        ("match.all[2].not", 2, None),
+    ]
+    assert found["conditions"][0]["words"] == "metadata.plan is pro"
+    assert (found["count"], found["impact"]) == (1, None)
+
+
+def test_a_preview_beside_a_saved_cohort_tells_who_would_join_and_leave(api):
+    cohort = make_cohort(criteria=ON_PRO, time_zone="Asia/Kathmandu")
+    for plan, number in (("pro", 2), ("free", 7)):
+        for each in range(number):
+            make_user(f"{plan}{each}", metadata={"plan": plan})
+    evaluate_now([cohort], NOON + timedelta(days=1))
+    on_free = {"version": 1, "match": {"field": "metadata.plan", "op": "is", "value": "free"}}
+
+    found = api.post("/api/cohorts/preview/", {"cohort": str(cohort.pk), "criteria": on_free}).json()
+    as_saved = api.post("/api/cohorts/preview/", {"cohort": str(cohort.pk)}).json()
+
+    impact = found["impact"]
+    assert (found["count"], impact["members"], impact["would_add"], impact["would_remove"]) == (7, 2, 7, 2)
+    assert [each["user_id"] for each in impact["removing"]] == ["pro1", "pro0"]
+    assert len(impact["adding"]) == 5
+    assert (as_saved["count"], as_saved["impact"]["would_add"], as_saved["impact"]["would_remove"]) == (2, 0, 0)
+    assert (Cohort.objects.get().criteria, Membership.objects.get().count) == (ON_PRO, 2), "nothing is saved"
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ({}, "criteria"),
+        ({"criteria": ON_PRO}, "cohort_type"),
+        ({"cohort": "nonsense"}, "cohort"),
+        ({"cohort": "00000000-0000-0000-0000-000000000000"}, "cohort"),
+        ({"cohort": None, "cohort_type": "company"}, "criteria"),
+    ],
+)
+def test_a_preview_says_what_it_lacks(api, sent, name):
+    answer = api.post("/api/cohorts/preview/", sent)
+    assert answer.status_code == 400
+    assert name in {error["path"] for error in answer.json()["errors"]}
+
+
+def test_a_preview_of_a_cohort_keeps_to_its_kind_and_makes_no_circle(api):
+    cohort = make_cohort(criteria=ON_PRO)
+    itself = {"version": 1, "match": {"cohort": str(cohort.pk)}}
+    for sent, path in (({"cohort_type": "company"}, "cohort_type"), ({"criteria": itself}, "criteria.match.cohort")):
+        answer = api.post("/api/cohorts/preview/", {"cohort": str(cohort.pk), **sent})
+        assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, path)
+
+
 def test_a_preview_of_a_wrong_definition_names_the_path(api):
     answer = api.post("/api/cohorts/preview/", {"cohort_type": "user", "criteria": WRONG, "time_zone": "UTC"})
 

@@ -249,3 +249,16 @@ def test_a_phone_shows_all_of_it(page_as, scheme):
     page.get_by_role("button", name="Save cohort").click()
     expect(page.get_by_role("dialog", name="Save cohort")).to_be_visible()
     assert_accessible(page)
+
+
+def test_each_condition_tells_how_many_it_keeps(page_as):
+    failed = {"field": "response.status", "op": "is", "value": 400}
+    leaf = {"performed": {"type": "api_call", "where": failed}, "at_least": 1, "within": {"last": "7d"}}
+    page = opened(page_as("Analyst"), {"version": 1, "match": {"all": [ON_PRO["match"], leaf]}})
+    first, second = (page.locator(f"#b-match-all-{place}-kept") for place in (0, 1))
+    expect(first).to_have_text("3 users")
+    expect(second).to_have_text("1 user, 1 with those above")
+    page.locator("#b-match-add-field").click()
+    expect(first).to_have_text("")
+    page.get_by_role("button", name="Remove condition 3").click()
+    expect(second).to_have_text("1 user, 1 with those above")

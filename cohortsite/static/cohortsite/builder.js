@@ -55,6 +55,23 @@
     input?.focus();
   });
 
+  // --- How many customers each row keeps: counted by what follows the builder ----------------------
+
+  // Shown as long as the definition that was counted is the one that stands in the rows.
+  function showKept() {
+    const kept = byId("builder-kept");
+    const counted = kept?.dataset.fingerprint;
+    const stands = !byId("builder-open").textContent.trim() && document.querySelector("#builder [name=fingerprint]").value;
+    const told = counted && counted === stands ? JSON.parse(kept.value) : {};
+    for (const place of document.querySelectorAll("#builder-rows .row-kept")) {
+      place.textContent = told[place.id]?.text ?? "";
+      place.classList.toggle("row-kept-none", Boolean(told[place.id]?.none));
+    }
+  }
+
+  document.addEventListener("builder-fault", showKept);
+  document.addEventListener("htmx:afterSettle", (event) => byId("builder-rows") && !inBuilder(event.target) && showKept());
+
   // --- Pickers: comboboxes whose options the server knows -----------------------------------------
 
   const list = () => byId("builder-options");
