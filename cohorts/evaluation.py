@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 from pyroaring import BitMap
 
 from cohorts.criteria import Before, Clock, Criteria, Evidence, Matched, View
+from cohorts.criteria.leaf import MembersOf
 from cohorts.criteria.turning import MOST_CUSTOMERS
 from cohorts.enums import Reason
+from cohorts.stored import members_at
 from ingest.columns.interface import Snapshot
 
 
@@ -44,9 +46,12 @@ class Explanation:
     "For each condition that turned what `Evidence.as_json` keeps."
 
 
-def evaluate(criteria: Criteria, snapshot: Snapshot, clock: Clock) -> Evaluated:
-    """The customers that match the criteria at the snapshot's instant. Raises what the columns raise."""
-    view = View(snapshot=snapshot, kind=criteria.kind, clock=clock)
+def evaluate(criteria: Criteria, snapshot: Snapshot, clock: Clock, members_of: MembersOf = members_at) -> Evaluated:
+    """The customers that match the criteria at the snapshot's instant. Raises what the columns raise.
+
+    `members_of` says who was in the cohorts that the criteria refer to; by default what their evaluations stored.
+    """
+    view = View(snapshot=snapshot, kind=criteria.kind, clock=clock, members_of=members_of)
     matched = {path: leaf.evaluate(view) for path, leaf in criteria.leaves.items()}
     universe = snapshot.universe(criteria.kind)
     members = criteria.members(universe, {path: match.members for path, match in matched.items()})

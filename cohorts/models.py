@@ -175,3 +175,69 @@ class MembershipChange(models.Model):
             (sentence, [each | {"time": datetime.fromisoformat(each["time"])} for each in events.get(sentence, [])])
             for sentence in self.because
         ]
+
+
+class Backtest(models.Model):
+    """A definition that is tried on the past: see `cohorts.backtest`."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cohort = models.ForeignKey(Cohort, null=True, on_delete=models.CASCADE, related_name="backtests")
+    "The cohort whose definition it is; none of one that is not saved."
+    kind = models.CharField(max_length=7, choices=CustomerKind.choices)
+    criteria = models.JSONField()
+    time_zone = models.CharField(max_length=64)
+    week_starts_on = models.PositiveSmallIntegerField()
+    period = models.DurationField()
+    "How often it is evaluated."
+    parts = models.JSONField()
+    "The definition and those that it refers to, as `backtest.plan.freeze` made them."
+    days = models.PositiveSmallIntegerField()
+    start = models.DateTimeField()
+    "Instant of the baseline."
+    end = models.DateTimeField()
+    "The last instant that may be evaluated."
+    state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
+    total = models.PositiveIntegerField()
+    "Moments of the plan, of which `done` are replayed."
+    done = models.PositiveIntegerField(default=0)
+    reached = models.DateTimeField(null=True)
+    "Instant of the last moment that is replayed; at the end the end."
+    members_at_start = models.PositiveIntegerField(null=True)
+    kept = models.JSONField(default=dict)
+    "Between two slices, per part the base64 of the bitmap of its members."
+    tries = models.PositiveSmallIntegerField(default=0)
+    "Slices begun since the last one that came forward."
+    leased_by = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="backtest_age")]
+
+    def __str__(self) -> str:
+        return f"Backtest {str(self.pk)[:8]}"
+
+
+class BacktestStep(models.Model):
+    """Who moved at one instant of a backtest; instants at which nobody did have none."""
+
+    backtest = models.ForeignKey(Backtest, on_delete=models.CASCADE, related_name="steps", db_index=False)
+    at = models.DateTimeField()
+    added = models.BinaryField()
+    removed = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["backtest", "at"], name="backtest_step")]
+
+    def __str__(self) -> str:
+        return f"Moves at {self.at}"

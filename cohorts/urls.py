@@ -6,7 +6,8 @@ from django.urls import URLPattern, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from cohorts.api import CohortViewSet, CustomerViewSet
-from cohorts.views import actions, builder, cohort, customer, editing, lookup, save, saved
+from cohorts.backtest.api import BacktestViewSet
+from cohorts.views import actions, backtest, builder, cohort, customer, editing, lookup, save, saved
 from ingest.models import CustomerKind
 
 USERS, COMPANIES = {"kind": CustomerKind.USER}, {"kind": CustomerKind.COMPANY}
@@ -25,6 +26,13 @@ pages: list[URLPattern] = [
     path("companies/columns/", lookup.lookup_columns, COMPANIES, name="company_lookup_columns"),
     path("companies/export/", lookup.lookup_export, COMPANIES, name="company_lookup_export"),
     path("companies/cohorts/new/", save.save_cohort, COMPANIES, name="company_cohort_new"),
+    path("users/backtests/new/", backtest.new_backtest, USERS, name="user_backtest_new"),
+    path("companies/backtests/new/", backtest.new_backtest, COMPANIES, name="company_backtest_new"),
+    path("cohorts/<uuid:pk>/backtest/", backtest.cohort_backtest, name="cohort_backtest"),
+    path("backtests/<uuid:pk>/", backtest.backtest, name="backtest"),
+    path("backtests/<uuid:pk>/results/", backtest.backtest_results, name="backtest_results"),
+    path("backtests/<uuid:pk>/cancel/", backtest.cancel, name="cancel_backtest"),
+    path("backtests/<uuid:pk>/who/", backtest.backtest_who, name="backtest_who"),
     path("users/cohorts/", saved.saved_cohorts, USERS, name="user_cohorts"),
     path("companies/cohorts/", saved.saved_cohorts, COMPANIES, name="company_cohorts"),
     path("cohorts/<uuid:pk>/", cohort.cohort_members, name="cohort"),
@@ -51,3 +59,4 @@ pages: list[URLPattern] = [
 api = SimpleRouter()
 api.register("cohorts", CohortViewSet)
 api.register("customers", CustomerViewSet)
+api.register("backtests", BacktestViewSet)

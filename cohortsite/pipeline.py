@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from cohorts.backtest.run import advance, due_backtests
 from cohorts.models import Cohort, Evaluation
 from cohorts.references import with_due
 from cohorts.refresh import due_cohorts, refresh_cohorts
@@ -59,6 +60,9 @@ def run_cycle(now: datetime) -> CycleReport:
     for notice in due_notices(now):
         with report_faults(report, f"notice {notice}"):
             report.notices += present(send_notice(notice, now))
+    for backtest in due_backtests(now):
+        with report_faults(report, f"backtest {backtest}"):
+            advance(backtest, now)
     return report
 
 
@@ -68,6 +72,7 @@ class UnitKind(StrEnum):
     SUBSCRIPTION = "subscription"
     CHANNEL = "channel"
     NOTICE = "notice"
+    BACKTEST = "backtest"
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ def due_units(now: datetime) -> list[Unit]:
     units += [Unit(UnitKind.SUBSCRIPTION, str(subscription.pk)) for subscription in due_subscriptions(now)]
     units += [Unit(UnitKind.CHANNEL, str(channel.pk)) for channel in due_channels(now)]
     units += [Unit(UnitKind.NOTICE, str(notice)) for notice in due_notices(now)]
+    units += [Unit(UnitKind.BACKTEST, str(pk)) for pk in due_backtests(now)]
     return units
 
 
@@ -103,6 +109,8 @@ def run_unit(unit: Unit, now: datetime) -> None:
             deliver_waiting(uuid.UUID(unit.pk), now, TURN)
         case UnitKind.NOTICE:
             send_notice(uuid.UUID(unit.pk), now)
+        case UnitKind.BACKTEST:
+            advance(uuid.UUID(unit.pk), now)
 
 
 @contextmanager

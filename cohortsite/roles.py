@@ -15,7 +15,7 @@ VIEWER, ANALYST, OPERATOR, ADMINISTRATOR = ROLES = ("Viewer", "Analyst", "Operat
 
 _SEES = {
     "ingest": ("customer", "event"),
-    "cohorts": ("cohort", "evaluation", "membership", "membershipchange"),
+    "cohorts": ("cohort", "evaluation", "membership", "membershipchange", "backtest"),
     "notifications": ("channel", "subscription", "batch", "delivery", "attempt", "settlement", "hold", "waiting"),
 }
 _BUILDS = ("cohorts.cohort", "notifications.subscription")

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 TICK = "tick"
 STAGES = list(UnitKind)
 AS_OF_THE_TICK = (UnitKind.COHORT, UnitKind.SUBSCRIPTION)
+REPEATED = (UnitKind.CHANNEL, UnitKind.BACKTEST)
 KEPT = timedelta(days=7)
 """How long q2 keeps a failed task; it deletes only successful ones itself."""
 
@@ -60,10 +61,11 @@ def work(kind: str, pk: str, at: datetime) -> None:
 def follows(unit: Unit, done: Unit, succeeded: bool) -> bool:
     """Whether `unit` may run right after `done`: a later stage always, a unit of the same stage after success.
 
-    A channel may have its turn again at once: a turn that was over has sent something. Nothing else runs twice.
+    A channel may have its turn again at once: a turn that was over has sent something. So may a backtest, whose
+    slices are short and come last. Nothing else runs twice.
     """
     behind = STAGES.index(unit.kind) - STAGES.index(done.kind)
-    return behind > 0 or (behind == 0 and succeeded and (unit != done or unit.kind == UnitKind.CHANNEL))
+    return behind > 0 or (behind == 0 and succeeded and (unit != done or unit.kind in REPEATED))
 
 
 def enqueue(units: Sequence[Unit], at: datetime, done: Unit | None = None) -> None:

@@ -181,6 +181,10 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "cohortsite.openapi.add_problems",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "BacktestState": "cohorts.models.Backtest.State",
+        "DeliveryState": "notifications.models.Delivery.State",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -20,7 +20,6 @@ from cohorts.criteria.turning import merge
 from cohorts.criteria.windows import Clock
 from cohorts.enums import ChangeKind, Reason
 from cohorts.models import Baseline, Cohort, MembershipChange
-from cohorts.stored import members_at
 
 EXPECTED = "expected the id of a cohort"
 
@@ -37,7 +36,7 @@ class Member(Leaf):
         return f"member of “{self.name}”"
 
     def evaluate(self, view: View) -> Matched:
-        members = members_at(self.cohort, view.clock.at) & view.universe
+        members = view.members_of(self.cohort, view.clock.at) & view.universe
         return Matched(members, partial(self._explain, view, members))
 
     def _explain(self, view: View, members: BitMap, ids: BitMap, before: Before | None) -> dict[int, Evidence]:

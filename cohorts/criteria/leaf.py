@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from pyroaring import BitMap
 
@@ -15,8 +16,12 @@ from cohorts.criteria.tree import Node, parse_tree
 from cohorts.criteria.windows import Clock
 from cohorts.criteria.wording import cut
 from cohorts.enums import Reason
+from cohorts.stored import members_at
 from ingest.columns.interface import Snapshot
 from ingest.models import CustomerKind
+
+MembersOf: TypeAlias = Callable[[uuid.UUID, datetime], BitMap]
+"""Who was in a cohort at an instant."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class View:
     snapshot: Snapshot
     kind: CustomerKind
     clock: Clock
+    members_of: MembersOf = members_at
 
     @property
     def universe(self) -> BitMap:

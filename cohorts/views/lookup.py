@@ -243,6 +243,7 @@ def _context(asked: Asked) -> dict[str, Any]:
         "export_address": _with_query(reverse(f"{one}_lookup_export"), asked.query),
         "first_address": _address(asked),
         "save_address": reverse(f"{one}_cohort_new"),
+        "backtest_address": reverse(f"{one}_backtest_new"),
     }
 
 

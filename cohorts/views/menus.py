@@ -24,6 +24,8 @@ def menu_of(cohort: Cohort, person: Any) -> list[dict[str, str]]:
         ]
     if person.has_perm("cohorts.add_cohort"):
         items.append({"label": "Duplicate…", "icon": "content_copy", "get": reverse("duplicate_cohort", **own)})
+    if person.has_perm("cohorts.view_backtest"):
+        items.append({"label": "Try on the past…", "icon": "history", "get": reverse("cohort_backtest", **own)})
     items.append({"label": "Read members by API", "icon": "code", "get": reverse("cohort_recipe", **own)})
     if person.has_perm("cohorts.delete_cohort"):
         items.append({"label": "Delete…", "icon": "delete", "tone": "bad", "get": reverse("delete_cohort", **own)})

@@ -20,6 +20,10 @@ def test_the_document_is_valid_and_made_without_warnings(document):
 
 def test_it_names_every_address_of_the_management_api(document):
     assert {path for path in document["paths"] if path.startswith("/api/")} == {
+        "/api/backtests/",
+        "/api/backtests/{id}/",
+        "/api/backtests/{id}/cancel/",
+        "/api/backtests/{id}/moves/",
         "/api/channels/",
         "/api/channels/{id}/",
         "/api/channels/{id}/test/",

@@ -19,6 +19,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import Resolver404, URLPattern, get_resolver, resolve, reverse
 
+from cohorts.backtest.run import advance, start_backtest
 from cohortsite.roles import ADMINISTRATOR, ANALYST, OPERATOR, ROLES, VIEWER
 from ingest.columns import open_columns
 from ingest.models import CustomerKind
@@ -69,6 +70,13 @@ RULES: dict[str, tuple[str, str]] = {
     "company_lookup_columns": (VIEWER, VIEWER),
     "company_lookup_export": (VIEWER, VIEWER),
     "company_cohort_new": (ANALYST, ANALYST),
+    "user_backtest_new": (VIEWER, VIEWER),
+    "company_backtest_new": (VIEWER, VIEWER),
+    "cohort_backtest": (VIEWER, VIEWER),
+    "backtest": (VIEWER, NOBODY),
+    "backtest_results": (VIEWER, NOBODY),
+    "cancel_backtest": (NOBODY, VIEWER),
+    "backtest_who": (VIEWER, NOBODY),
     # cohorts
     "user_cohorts": (VIEWER, VIEWER),
     "company_cohorts": (VIEWER, VIEWER),
@@ -129,6 +137,7 @@ class World:
     user: Any
     company: Any
     cohort: Any
+    backtest: Any
     event: Any
     channel: Any
     subscription: Any
@@ -155,7 +164,9 @@ def world(now) -> World:
         make_batch(make_subscription(cohort=cohort, channel=make_channel("email"))), recipient="a@b.example"
     )
     open_columns().seal(now)
-    return World(user, company, cohort, event, channel, subscription, delivery, mail)
+    backtest = start_backtest(vars(cohort), 1, now, cohort=cohort)
+    advance(backtest.pk, now)
+    return World(user, company, cohort, backtest, event, channel, subscription, delivery, mail)
 
 
 @pytest.fixture
@@ -200,6 +211,7 @@ def arguments_of(name: str, world: World) -> dict[str, Any]:
         return {"pk": world.mail.pk}
     row = {
         "cohorts/": world.cohort,
+        "backtests/": world.backtest,
         "customers/": world.user,
         "events/": world.event,
         "subscriptions/": world.subscription,

@@ -52,9 +52,9 @@
   let fault = "";
 
   function holdBack() {
-    const button = document.getElementById("save-button");
-    if (!button?.hasAttribute("hx-get")) return; // There are no criteria, and the button says so.
-    button.disabled = Boolean(fault);
+    const buttons = document.querySelectorAll("#save-cohort button[hx-get]");
+    if (!buttons.length) return; // There are no criteria, and the buttons say so.
+    for (const button of buttons) button.disabled = Boolean(fault);
     document.getElementById("save-reason").textContent = fault ? "Finish the criteria to save them" : "";
   }
 
