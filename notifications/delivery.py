@@ -200,7 +200,7 @@ def _finish(claim: Claim, outcome: Outcome, took: timedelta) -> None:
     _lock_channel(delivery.pk)
     _record(attempt, outcome, took)
     ended = attempt.started_at + took
-    ours = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PENDING, leased_by=claim.owner)
+    ours = Delivery.objects.filter(pk=delivery.pk, leased_by=claim.owner)  # whoever settles it lets go of it
     if _mark(ours, delivery, outcome, ended):
         mark_channel(delivery.channel_id, outcome, ended, took)
 

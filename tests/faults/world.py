@@ -82,7 +82,7 @@ class World:
         raise AssertionError(list(Delivery.objects.filter(state="pending").values("last_error", "next_attempt_at")))
 
     def assert_promises_hold(self, now: datetime) -> None:
-        """The doctor finds nothing; members are who they ought to be; receivers were told all of it and nothing else."""
+        """The doctor finds nothing; members are who they ought to be; receivers were told all, and nothing else."""
         assert_sound(now)
         evaluated = Cohort.objects.get(pk=self.cohort.pk).evaluated_at
         assert evaluated is not None
