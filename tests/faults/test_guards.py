@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from django.db.models import Model
+from pyroaring import BitMap
 
 from cohorts.models import Cohort, Evaluation, Membership, MembershipChange
 from cohorts.refresh import refresh_cohorts
@@ -24,7 +25,8 @@ from ingest.columns.seal import assign
 from ingest.models import SealQueue, Segment
 from notifications.batching import settle, subscribe
 from notifications.delivery import DELAYS, deliver, replay
-from notifications.models import Attempt, Batch, Channel, Delivery, Notice, Settlement, Subscription
+from notifications.holds import decide
+from notifications.models import Attempt, Batch, Channel, Delivery, Hold, Notice, Settlement, Subscription
 from notifications.notices import send_notice
 from tests.factories import (
     make_batch,
@@ -62,6 +64,15 @@ def a_batch(now, receiver) -> Stage:
     return Stage(
         lambda: settle(subscription, now + LATER),
         lambda: (Batch.objects.count(), Settlement.objects.count(), Delivery.objects.count()),
+    )
+
+
+def a_decision(now, receiver) -> Stage:
+    values = {"customers": BitMap().serialize(), "added": 1, "removed": 0, "why": "many", "looked_at": now}
+    hold = Hold.objects.create(subscription=make_subscription(), held_at=now, **values)
+    return Stage(
+        lambda: decide(hold, Hold.Decision.SEND, None, now, hold.revision),
+        lambda: list(Hold.objects.values_list("decided_at")),
     )
 
 
@@ -190,23 +201,12 @@ STORIES: dict[str, tuple[Callable[..., Stage], Guard, Callable[[], object]]] = {
         _set(Cohort, definition_version=2),
     ),
     # the fence of batching
-    "the subscription was paused": (
-        a_batch,
-        (Subscription, "settled_at", "paused_at"),
-        _set(Subscription, paused_at=FAR),
-    ),
-    "others settled further": (
-        a_batch,
-        (Subscription, "settled_at", "settled_version"),
-        _set(Subscription, settled_version=7),
-    ),
-    "others settled nothing": (a_batch, (Subscription, "settled_at", "settled_at"), _set(Subscription, settled_at=FAR)),
-    "others made a batch": (a_batch, (Subscription, "settled_at", "sequence"), _set(Subscription, sequence=7)),
-    "others told the existing": (
-        a_batch,
-        (Subscription, "settled_at", "existing_told"),
-        _set(Subscription, existing_told=True),
-    ),
+    "the subscription was paused": (a_batch, (Subscription, "turn", "paused_at"), _set(Subscription, paused_at=FAR)),
+    "others had their turn": (a_batch, (Subscription, "turn", "turn"), _set(Subscription, turn=7)),
+    # a decision about a batch that is held
+    "the hold ended": (a_decision, (Hold, "decided_at", "ended_at"), _set(Hold, ended_at=FAR)),
+    "others decided": (a_decision, (Hold, "decided_at", "decision"), _set(Hold, decision="drop")),
+    "others are in it now": (a_decision, (Hold, "decided_at", "revision"), _set(Hold, revision=7)),
     # the claim of a delivery
     "it was given up": (a_claim, (Delivery, "leased_by", "state"), _set(Delivery, state="dead")),
     "it was put off": (a_claim, (Delivery, "leased_by", "next_attempt_at"), _set(Delivery, next_attempt_at=FAR)),
