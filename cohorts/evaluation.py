@@ -58,14 +58,10 @@ def evaluate(criteria: Criteria, snapshot: Snapshot, clock: Clock, members_of: M
     return Evaluated(criteria=criteria, members=members, universe=universe, matched=matched)
 
 
-def explain(
-    evaluated: Evaluated, changed: BitMap, before: Before, erased: BitMap, snapshot: Snapshot
-) -> dict[int, Explanation]:
+def explain(evaluated: Evaluated, changed: BitMap, before: Before, snapshot: Snapshot) -> dict[int, Explanation]:
     """Per changed customer the reason, the sentences and the evidence, from the leaves whose turning moved it.
 
     No evidence is kept where more than MOST_CUSTOMERS moved at once.
-
-    `erased` are the changed customers who were erased as a whole.
     """
     turned = evaluated.criteria.turned(
         changed, (before.universe, evaluated.universe), (before.leaves, evaluated.leaves)
@@ -75,10 +71,9 @@ def explain(
         for customer, evidence in evaluated.matched[path].evidence(customers, before).items():
             found[customer].append((path, evidence))
     lost = snapshot.erased_since(evaluated.criteria.kind, before.as_of)
+    keep = len(changed) <= MOST_CUSTOMERS
     return {
-        customer: ERASED
-        if customer in erased
-        else _explain_one(evidence, lost_events=customer in lost, keep=len(changed) <= MOST_CUSTOMERS)
+        customer: _explain_one(evidence, lost_events=customer in lost, keep=keep)
         for customer, evidence in found.items()
     }
 
@@ -108,6 +103,13 @@ def clock_at(at: datetime, time_zone: str, week_starts_on: int) -> Clock:
 ERASED = Explanation(Reason.DELETED, ["The customer was erased"])
 Turned = tuple[str, Evidence]
 "The path of a leaf, and why it turned."
+
+
+def merged_into(user: str) -> Explanation:
+    """Of a visitor who left because it turned out to be a user, whose cohorts tell of its events from then on."""
+    return Explanation(Reason.PROFILE, [f"The visitor turned out to be the user {user}"])
+
+
 _ORDER = {reason: place for place, reason in enumerate(Reason)}
 
 

@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from cohorts import membership
 from cohorts.criteria import CriteriaError, parse
 from cohorts.diff import diff
-from cohorts.evaluation import Evaluated, Explanation, clock_at, evaluate, explain, explain_edit
+from cohorts.evaluation import ERASED, Evaluated, Explanation, clock_at, evaluate, explain, explain_edit, merged_into
 from cohorts.membership import Current, Superseded
 from cohorts.models import Cohort, Evaluation
 from cohorts.references import in_order
@@ -88,15 +88,18 @@ def _explain(
         return {}
     if current.definition_version != cohort.definition_version:
         return explain_edit(evaluated, changed)
-    gone = changed - evaluated.universe
-    erased = BitMap(
-        Customer.objects.filter(kind=cohort.kind, erased_at__isnull=False, pk__in=list(gone)).values_list(
-            "pk", flat=True
-        )
-        if gone
-        else ()
-    )
-    return explain(evaluated, changed, current.before, erased, snapshot)
+    return {
+        **explain(evaluated, changed, current.before, snapshot),
+        **_explain_gone(cohort, changed - evaluated.universe),
+    }
+
+
+def _explain_gone(cohort: Cohort, gone: BitMap) -> dict[int, Explanation]:
+    """Of those who are nobody any more: they were erased, or turned out to be other users."""
+    known = Customer.objects.filter(kind=cohort.kind, pk__in=list(gone)) if gone else Customer.objects.none()
+    erased = known.filter(erased_at__isnull=False).values_list("pk", flat=True)
+    merged = known.filter(erased_at=None, merged_into__isnull=False).values_list("pk", "merged_into__external_id")
+    return {**dict.fromkeys(erased, ERASED), **{pk: merged_into(user) for pk, user in merged}}
 
 
 def _record_failure(cohort: Cohort, at: datetime, error: Exception, took: timedelta) -> Evaluation | None:

@@ -162,6 +162,11 @@ class Companies(ReceiveView):
     kind = "company"
 
 
+@schema.receives("subscription", "What is known of a company's subscription; merged into what is stored of it.")
+class Subscriptions(ReceiveView):
+    kind = "subscription"
+
+
 class Constant(CollectorView):
     """Always the same answer, without key and database."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from ingest.models import Customer, CustomerKind, CustomerVersion, Erasure, Event, SealQueue
+from ingest.models import Customer, CustomerVersion, Erasure, Event, SealQueue
 
 AT_ONCE = 500
 """Ids in one statement."""
@@ -38,15 +38,17 @@ def erase_events(ids: Collection[int], now: datetime) -> int:
 def erase_customer(customer: Customer, now: datetime) -> int:
     """Erase what is known of a customer: its profile, and the events that name it; returns how many those were.
 
+    Of a user also what names the visitors that turned out to be it.
     It is hidden from every evaluation at once. Its id stays, so that what was told of it can still be read.
     """
-    named = {"user": customer} if customer.kind == CustomerKind.USER else {"company": customer}
-    erased = erase_events(list(Event.objects.filter(**named).values_list("pk", flat=True)), now)
-    versions = customer.versions.values_list("pk", flat=True)
+    everybody = [customer.pk, *customer.visitors.values_list("pk", flat=True)]
+    named = f"{customer.kind}__in"
+    erased = erase_events(list(Event.objects.filter(**{named: everybody}).values_list("pk", flat=True)), now)
+    versions = CustomerVersion.objects.filter(customer__in=everybody).values_list("pk", flat=True)
     for some in _portions(list(versions)):
         said = CustomerVersion.objects.filter(pk__in=some)
         _delete(said, SealQueue.Source.VERSION, SealQueue.Source.ERASED_VERSION)
-    Customer.objects.filter(pk=customer.pk).update(profile={}, company=None, erased_at=now)
+    Customer.objects.filter(pk__in=everybody).update(profile={}, company=None, erased_at=now)
     if not erased:
         Erasure.objects.create(customer=customer, erased_at=now, events=0)
     customer.refresh_from_db()
@@ -60,8 +62,10 @@ def _portions(ids: Collection[int]) -> Iterator[list[int]]:
 
 def _owners(events: QuerySet[Event]) -> Iterator[int]:
     """The customers that each event belongs to: its user, and the company it names or else that of its user."""
-    for user, company, of_user in events.values_list("user_id", "company_id", "user__company_id"):
-        yield from (owner for owner in (user, company or of_user) if owner is not None)
+    columns = ("user_id", "user__merged_into_id", "company_id", "user__company_id", "user__merged_into__company_id")
+    for user, merged_into, company, of_user, of_merged in events.values_list(*columns):
+        owners = (merged_into, company or of_merged) if merged_into is not None else (user, company or of_user)
+        yield from (owner for owner in owners if owner is not None)
 
 
 def _delete(rows: QuerySet[Any], source: str, erased: str) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ingest.models import CustomerKind
+from ingest.subscriptions import SUBSCRIPTION_TEXTS, SUBSCRIPTION_TIMES
 
 
 class FieldType(StrEnum):
@@ -105,8 +106,25 @@ def customer_field(kind: CustomerKind, name: str) -> Field:
         return Field(name, FieldType.TEXT, path=name)
     if name.startswith("campaign.") and name.removeprefix("campaign.") in CAMPAIGN:
         return Field(name, FieldType.TEXT, path=name)
+    if kind == CustomerKind.COMPANY and name.startswith("subscription."):
+        return _subscription_field(name)
     if name.startswith("metadata.") and name != "metadata.":
         return Field(name, FieldType.ANY, path=name)
     raise UnknownField(
         f'expected a field of a {kind} such as "{kind}_id", "email", "first_seen_time" or "metadata.NAME", not "{name}"'
+    )
+
+
+def _subscription_field(name: str) -> Field:
+    """A field of the company's current subscription."""
+    own = name.removeprefix("subscription.")
+    if own in SUBSCRIPTION_TEXTS:
+        return Field(name, FieldType.TEXT, path=name)
+    if own in SUBSCRIPTION_TIMES:
+        return Field(name, FieldType.TIME, path=name)
+    if own.startswith("metadata.") and own != "metadata.":
+        return Field(name, FieldType.ANY, path=name)
+    raise UnknownField(
+        'expected a field of a subscription such as "subscription.status", "subscription.plan_id", '
+        f'"subscription.current_period_end" or "subscription.metadata.NAME", not "{name}"'
     )

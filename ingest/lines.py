@@ -1,4 +1,4 @@
-"""Lines of an import file to records: `{"event": {...}, "received_at": "..."}`, likewise action, user and company."""
+"""Lines of an import file to records: `{"event": {...}, "received_at": "..."}`, likewise the other kinds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from ingest.decode import decode_item
 from ingest.parse import EXPECTED_TIME, PARSERS, EventRecord, Record, Rejected, parse_action
 from ingest.timestamps import EARLIEST, parse_time
 
-_EXPECTED = 'expected an object with one of "event", "action", "user", "company", and "received_at" if known'
+_EXPECTED = (
+    'expected an object with one of "event", "action", "user", "company", "subscription", and "received_at" if known'
+)
 
 
 def parse_line(line: bytes, number: int, now: datetime) -> Record:

@@ -21,6 +21,9 @@ class CustomerKind(models.TextChoices):
 class Customer(models.Model):
     """A user or a company, made when anything first names its id.
 
+    A visitor who has not signed in is a user by an anonymous id, until a sender tells which user it is: then all that
+    names the visitor is that user's.
+
     `profile` is the newest merge (the profile of an earlier instant is a `CustomerVersion`); first and last seen
     are not kept here: they follow from the events, and the columns answer them.
     """
@@ -33,11 +36,22 @@ class Customer(models.Model):
     "The company last received in the user's profile."
     profile = models.JSONField(default=dict)
     "`{metadata: {}, campaign: {}, company_domain, ip_address, ...}` as merged so far."
+    anonymous = models.BooleanField(default=False)
+    "Whether nothing but an `anonymous_id` has named it: only such a visitor can turn out to be another user."
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="visitors", db_index=False
+    )
+    "The user that the visitor turned out to be. Since when is in its versions, for those who look at the past."
     created_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "external_id"], name="customer_external_id")]
+        indexes = [
+            models.Index(
+                fields=["merged_into"], name="customer_visitors", condition=models.Q(merged_into__isnull=False)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.external_id

@@ -16,6 +16,7 @@ from ingest.fields import CAMPAIGN
 from ingest.headers import stored_headers
 from ingest.models import CustomerKind, EventType
 from ingest.routes import route_of
+from ingest.subscriptions import SUBSCRIPTION_TIMES
 from ingest.timestamps import parse_time
 from ingest.values import (
     identifier,
@@ -50,6 +51,8 @@ class EventRecord(msgspec.Struct, gc=False):
     company_id: str | None
     weight: int
     fields: dict[str, Any]
+    anonymous: bool = False
+    "Whether `user_id` is the anonymous id of a visitor."
 
 
 class ProfileRecord(msgspec.Struct, gc=False):
@@ -60,6 +63,10 @@ class ProfileRecord(msgspec.Struct, gc=False):
     company_id: str | None
     received_at: datetime
     patch: dict[str, Any]
+    anonymous: bool = False
+    "Whether `external_id` is the anonymous id of a visitor."
+    visitor: str | None = None
+    "The anonymous id of the visitor that this user turned out to be."
 
 
 Record: TypeAlias = EventRecord | ProfileRecord
@@ -108,13 +115,16 @@ def parse_user(item: object, now: datetime, *, from_browser: bool = False) -> Pr
     """What is said of a user, received at `now`; a visitor who has not signed in goes by `anonymous_id`."""
     user = _object(item)
     anonymous_id = identifier(user.get("anonymous_id"), "anonymous_id")
-    user_id = identifier(user.get("user_id"), "user_id", from_browser=from_browser) or anonymous_id
-    if user_id is None:
+    user_id = identifier(user.get("user_id"), "user_id", from_browser=from_browser)
+    external_id = user_id or anonymous_id
+    if external_id is None:
         raise Rejected("user_id", "expected a text of 1 to 200 characters")
     patch = _profile_patch(user, ("ip_address", "user_agent_string", "session_token"))
     if anonymous_id is not None:
         patch["anonymous_id"] = anonymous_id
-    return ProfileRecord(USER, user_id, identifier(user.get("company_id"), "company_id"), now, patch)
+    company_id = identifier(user.get("company_id"), "company_id")
+    visitor = anonymous_id if anonymous_id != external_id else None
+    return ProfileRecord(USER, external_id, company_id, now, patch, anonymous=user_id is None, visitor=visitor)
 
 
 def parse_company(item: object, now: datetime, *, from_browser: bool = False) -> ProfileRecord:
@@ -127,11 +137,31 @@ def parse_company(item: object, now: datetime, *, from_browser: bool = False) ->
     return ProfileRecord(COMPANY, company_id, None, now, patch)
 
 
+def parse_subscription(item: object, now: datetime, *, from_browser: bool = False) -> ProfileRecord:
+    """What is said of a subscription, which its company keeps under its id. Raises Rejected."""
+    subscription = _object(item)
+    ids = [identifier(subscription.get(name), name) for name in ("subscription_id", "company_id")]
+    for id_, name in zip(ids, ("subscription_id", "company_id"), strict=True):
+        if id_ is None:
+            raise Rejected(name, "expected a text of 1 to 200 characters")
+    said: dict[str, Any] = {}
+    _put_texts(said, subscription, ("status",))
+    for name in SUBSCRIPTION_TIMES:
+        if subscription.get(name) is not None:
+            said[name] = _time(subscription[name], name).isoformat()
+    items = subscription.get("items")
+    if items is not None:
+        said["items"] = without_nulls(_list(items, "items"), "items")
+    _put_metadata(said, subscription)
+    return ProfileRecord(COMPANY, str(ids[1]), None, now, {"subscriptions": {str(ids[0]): said}})
+
+
 PARSERS: dict[str, Callable[..., Record]] = {
     "event": parse_event,
     "action": parse_action,
     "user": parse_user,
     "company": parse_company,
+    "subscription": parse_subscription,
 }
 """Kind of item -> its parser."""
 
@@ -156,16 +186,17 @@ def _event_record(
     if time > now + FUTURE:
         fields["clamped_time"] = time.isoformat()
         time = now
+    user_id = identifier(item.get("user_id"), "user_id", from_browser=from_browser)
     return EventRecord(
         type=type_,
         key=_item_key(type_, item) if id_ is None else _digest(b"id:" + id_.encode()),
         time=time,
         received_at=now,
-        user_id=identifier(item.get("user_id"), "user_id", from_browser=from_browser)
-        or identifier(item.get("anonymous_id"), "anonymous_id"),
+        user_id=user_id or identifier(item.get("anonymous_id"), "anonymous_id"),
         company_id=identifier(item.get("company_id"), "company_id"),
         weight=weight_number(item.get("weight")) if type_ == API_CALL else 1,
         fields=fields,
+        anonymous=user_id is None,
     )
 
 
@@ -273,6 +304,12 @@ def _object(item: object) -> dict[str, Any]:
     if type(item) is not dict:
         raise Rejected("", f"expected an object, not {shown(item)}")
     return item
+
+
+def _list(value: object, path: str) -> list[Any]:
+    if type(value) is not list:
+        raise Rejected(path, f"expected an array, not {shown(value)}")
+    return value
 
 
 def _time(value: object, path: str) -> datetime:

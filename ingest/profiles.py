@@ -19,8 +19,11 @@ from django.db.backends.utils import CursorWrapper
 from ingest.models import Customer, CustomerKind, CustomerVersion, SealQueue
 from ingest.parse import ProfileRecord
 from ingest.rows import chunks, in_list, insert_rows, json_parameter, queue_for_sealing, time_parameter, time_read
+from ingest.subscriptions import current_subscription
 
 COMPANY = CustomerKind.COMPANY.value
+_NOT_PROFILE = ("company_id", "visitor")
+"""What a patch tells beside the profile."""
 _CUSTOMERS = Customer._meta.db_table
 _VERSIONS = CustomerVersion._meta.db_table
 _VERSION_COLUMNS = "v.id, v.customer_id, v.received_at, v.patch, v.profile, v.company_id"
@@ -62,6 +65,11 @@ def record_profiles(
         said[link.customer].append(link)
     for mention in _mentions(cursor, records, customers):
         said[mention.customer].append(mention)
+    return record_links(cursor, said)
+
+
+def record_links(cursor: CursorWrapper, said: Mapping[int, Sequence[Link]]) -> int:
+    """Put links, by customer, into their chains; returns how many were new, mere mentions apart."""
     changes = Changes()
     for chunk in chunks(sorted(said)):
         _lock(cursor, chunk)
@@ -76,9 +84,22 @@ def record_profiles(
 
 def merge(profile: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     """The profile after the patch: objects merge, all else replaces; of a campaign the first values stay."""
-    merged = _merge_objects(profile, {name: value for name, value in patch.items() if name != "company_id"})
+    merged = _merge_objects(profile, {name: value for name, value in patch.items() if name not in _NOT_PROFILE})
     if "campaign" in patch:
         merged["campaign"] = {**patch["campaign"], **profile.get("campaign", {})}
+    if "subscriptions" in patch:
+        merged["subscription"] = current_subscription(merged["subscriptions"])
+    return _with_visitor(merged, **patch["visitor"]) if "visitor" in patch else merged
+
+
+def _with_visitor(own: dict[str, Any], profile: dict[str, Any], first: bool) -> dict[str, Any]:
+    """What was said of a visitor stands where nothing was said of the user that it turned out to be.
+
+    Of the campaigns the earlier one leads: `first` tells whether the visitor was known before the user.
+    """
+    merged = _merge_objects(profile, own)
+    if first and "campaign" in profile:
+        merged["campaign"] = {**own.get("campaign", {}), **profile["campaign"]}
     return merged
 
 

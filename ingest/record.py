@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,9 +17,10 @@ from ingest.models import Customer, CustomerKind, Event, SealQueue
 from ingest.parse import EventRecord, ProfileRecord, Record
 from ingest.profiles import record_profiles
 from ingest.rows import chunks, in_list, insert_rows, json_parameter, queue_for_sealing, time_parameter
+from ingest.visitors import Known, lock_visitors, mark_identified, merge_visitors
 
-CustomerIds: TypeAlias = dict[tuple[str, str], int]
-"""(kind, external id) -> primary key."""
+Name: TypeAlias = tuple[str, str]
+"""(kind, external id)"""
 
 TRIES = 3
 _RETRIED = frozenset(("40P01", "40001"))  # deadlock, serialization failure
@@ -53,14 +54,16 @@ def record(records: Sequence[Record]) -> Recorded:
 
 
 def _record(cursor: CursorWrapper, records: Sequence[Record]) -> Recorded:
-    customers = _resolve_customers(cursor, records)
+    known = _resolve_customers(cursor, records)
     profiles = [item for item in records if isinstance(item, ProfileRecord)]
     events = [item for item in records if isinstance(item, EventRecord)]
-    accepted = record_profiles(cursor, profiles, customers) + _record_events(cursor, events, customers)
+    lock_visitors(cursor, profiles, known)
+    accepted = record_profiles(cursor, profiles, known.said_of()) + _record_events(cursor, events, known.ids)
+    merge_visitors(cursor, profiles, known)
     return Recorded(accepted, len(records) - accepted)
 
 
-def _record_events(cursor: CursorWrapper, events: Iterable[EventRecord], customers: CustomerIds) -> int:
+def _record_events(cursor: CursorWrapper, events: Iterable[EventRecord], customers: Mapping[Name, int]) -> int:
     """Insert the events whose key is new, in the order given; returns how many."""
     first_of_key: dict[bytes, EventRecord] = {}
     for event in events:
@@ -79,47 +82,62 @@ def _record_events(cursor: CursorWrapper, events: Iterable[EventRecord], custome
     return len(ids)
 
 
-def _resolve_customers(cursor: CursorWrapper, records: Iterable[Record]) -> CustomerIds:
+def _resolve_customers(cursor: CursorWrapper, records: Iterable[Record]) -> Known:
     """The primary keys of all customers named; rows are made for the new ones."""
-    named = _named(records)
-    customers = _find(cursor, sorted(named))
-    missing = sorted(named.keys() - customers.keys())  # sorted: concurrent writers wait for each other in one order
-    if not missing:
-        return customers
-    rows = [(kind, id_, "{}", time_parameter(named[kind, id_])) for kind, id_ in missing]
-    columns = ("kind", "external_id", "profile", "created_at")
-    made = insert_rows(cursor, Customer, columns, rows, returning='id, "kind", external_id')
-    queue_for_sealing(cursor, SealQueue.Source.CUSTOMER, [(id_,) for id_, _, _ in made])
-    customers.update(((kind, external_id), id_) for id_, kind, external_id in made)
-    customers.update(_find(cursor, [name for name in missing if name not in customers]))
-    return customers
+    named, identified = _named(records)
+    known = Known()
+    _find(cursor, sorted(named), known)
+    missing = sorted(named.keys() - known.ids.keys())  # sorted: concurrent writers wait for each other in one order
+    if missing:
+        rows = [
+            (kind, id_, "{}", time_parameter(named[kind, id_]), kind == USER and (kind, id_) not in identified)
+            for kind, id_ in missing
+        ]
+        columns = ("kind", "external_id", "profile", "created_at", "anonymous")
+        made = insert_rows(cursor, Customer, columns, rows, returning='id, "kind", external_id, anonymous')
+        queue_for_sealing(cursor, SealQueue.Source.CUSTOMER, [(id_,) for id_, *_ in made])
+        for id_, kind, external_id, anonymous in made:
+            known.add(id_, kind, external_id, anonymous, None)
+        _find(cursor, [name for name in missing if name not in known.ids], known)
+    mark_identified(cursor, known, identified)
+    return known
 
 
-def _named(records: Iterable[Record]) -> dict[tuple[str, str], datetime]:
-    """Every customer that the records name, with the earliest receipt of what names it."""
-    named: dict[tuple[str, str], datetime] = {}
+def _named(records: Iterable[Record]) -> tuple[dict[Name, datetime], set[Name]]:
+    """Every customer that the records name, with the earliest receipt of what names it; and those users whom not
+    only an anonymous id names."""
+    named: dict[Name, datetime] = {}
+    identified: set[Name] = set()
     for item in records:
-        names = [(COMPANY, item.company_id)] if item.company_id else []
-        if isinstance(item, ProfileRecord):
-            names.append((item.kind, item.external_id))
-        elif item.user_id:
-            names.append((USER, item.user_id))
-        for name in names:
+        for name, is_anonymous in _names(item):
             known = named.get(name)
             if known is None or item.received_at < known:
                 named[name] = item.received_at
-    return named
+            if not is_anonymous:
+                identified.add(name)
+    return named, identified
 
 
-def _find(cursor: CursorWrapper, names: Sequence[tuple[str, str]]) -> CustomerIds:
-    """Those of the customers that have a row; names are sorted by kind."""
-    found: CustomerIds = {}
+def _names(item: Record) -> Iterator[tuple[Name, bool]]:
+    """The customers that a record names, and whether by an anonymous id."""
+    if item.company_id:
+        yield (COMPANY, item.company_id), False
+    if isinstance(item, ProfileRecord):
+        yield (item.kind, item.external_id), item.anonymous
+        if item.visitor:
+            yield (USER, item.visitor), True
+    elif item.user_id:
+        yield (USER, item.user_id), item.anonymous
+
+
+def _find(cursor: CursorWrapper, names: Sequence[Name], known: Known) -> None:
+    """Add those of the customers that have a row; names are sorted by kind."""
     for kind, group in groupby(names, key=itemgetter(0)):
         for chunk in chunks([id_ for _, id_ in group]):
             cursor.execute(
-                f'SELECT id, external_id FROM "{Customer._meta.db_table}" '
+                f'SELECT id, external_id, anonymous, merged_into_id FROM "{Customer._meta.db_table}" '
                 f'WHERE "kind" = %s AND external_id IN {in_list(chunk)}',
                 [kind, *chunk],
             )
-            found.update(((kind, external_id), id_) for id_, external_id in cursor.fetchall())
-    return found
+            for id_, external_id, anonymous, merged_into in cursor.fetchall():
+                known.add(id_, kind, external_id, anonymous, merged_into)

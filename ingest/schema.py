@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_view
 
+from ingest.subscriptions import SUBSCRIPTION_TIMES
+
 View = TypeVar("View", bound=type)
 Schema = dict[str, Any]
 
@@ -52,7 +54,13 @@ COMPANY = _object(
     company_id=ID, company_domain=TEXT, modified_time=TIME, session_token=TEXT, ip_address=TEXT, campaign=CAMPAIGN,
     metadata=OBJECT,
 )  # fmt: skip
-ITEMS = {"event": EVENT, "action": ACTION, "user": USER, "company": COMPANY}
+SUBSCRIPTION = _object(
+    "subscription_id company_id",
+    subscription_id=ID, company_id=ID, **dict.fromkeys(SUBSCRIPTION_TIMES, TIME),
+    status={"type": "string", "description": "active, trialing, paused, pending, future, draft or cancelled"},
+    items={"type": "array", "items": _object("", plan_id=TEXT, price_id=TEXT)}, metadata=OBJECT,
+)  # fmt: skip
+ITEMS = {"event": EVENT, "action": ACTION, "user": USER, "company": COMPANY, "subscription": SUBSCRIPTION}
 EXAMPLES: dict[str, Schema] = {
     "event": {
         "request": {"time": "2026-03-01T12:00:00Z", "verb": "POST", "uri": "https://api.example.com/purchases/42"},
@@ -64,6 +72,13 @@ EXAMPLES: dict[str, Schema] = {
     "action": {"action_name": "Clicked Sign Up", "user_id": "12345", "metadata": {"button": "header"}},
     "user": {"user_id": "12345", "company_id": "67890", "metadata": {"email": "ada@example.com", "plan": "pro"}},
     "company": {"company_id": "67890", "company_domain": "example.com", "metadata": {"plan": "enterprise"}},
+    "subscription": {
+        "subscription_id": "sub_1",
+        "company_id": "67890",
+        "status": "active",
+        "current_period_end": "2026-04-01T00:00:00Z",
+        "items": [{"plan_id": "enterprise"}],
+    },
 }
 REJECTED = {"type": "array", "items": _object("index error", index={"type": "integer"}, error=TEXT)}
 RECEIVED = _object(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from ingest.collector import Actions, Companies, Config, Events, Probe, Rules, Users
+from ingest.collector import Actions, Companies, Config, Events, Probe, Rules, Subscriptions, Users
 
 urlpatterns = [
     path("v1/events", Events.as_view(), name="events"),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("v1/users/batch", Users.as_view(), name="users-batch"),
     path("v1/companies", Companies.as_view(), name="companies"),
     path("v1/companies/batch", Companies.as_view(), name="companies-batch"),
+    path("v1/subscriptions", Subscriptions.as_view(), name="subscriptions"),
+    path("v1/subscriptions/batch", Subscriptions.as_view(), name="subscriptions-batch"),
     path("v1/config", Config.as_view(), name="config"),
     path("v1/rules", Rules.as_view(), name="rules"),
     path("health/probe", Probe.as_view(), name="probe"),

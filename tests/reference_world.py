@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -85,6 +85,10 @@ class Statement:
     received: datetime
     company: str | None
     patch: dict[str, Any]
+    taken_over: dict[str, Any] | None = None
+    "The profile of a visitor who turned out to be this user; it stands where nothing was said of the user itself."
+    earlier: bool = False
+    "Whether the visitor was known before the user, so that its campaign was the first."
 
 
 class World:
@@ -107,16 +111,54 @@ class World:
     def _read(self, received: Iterable[Received]) -> None:
         self.events: list[Event] = []
         self.said: dict[tuple[str, str], list[Statement]] = {}
+        self.merged: dict[str, tuple[str, datetime]] = {}
+        "Visitor -> the user that it turned out to be, and when that was said."
+        self.since: dict[str, datetime] = {}
+        self.identified: set[str] = set()
         seen: set[str] = set()
         for one in received:
             item = without_nulls(one.item)
+            self._meet(one, item)
             if one.what in ("event", "action"):
                 self._read_event(one, item, seen)
-            elif one.at <= self.clock.at:
-                statement = Statement(one.at, item.get("company_id") if one.what == "user" else None, item)
-                self.said.setdefault((one.what, item[f"{one.what}_id"]), []).append(statement)
-        for statements in self.said.values():
-            statements.sort(key=lambda statement: statement.received)  # stable: ties in the order of arrival
+            else:
+                self._read_statement(one, item)
+        self._look_from(self.clock.at)
+
+    def _look_from(self, at: datetime) -> None:
+        """Leave out what was not known then, and give to users the events of their visitors."""
+        self.user_of = {visitor: user for visitor, (user, since) in self.merged.items() if since <= at}
+        self.events = [replace(event, user=self.user_of.get(event.user, event.user)) for event in self.events]
+        for key, statements in list(self.said.items()):
+            statements = sorted(statements, key=lambda statement: statement.received)  # ties: in the order of arrival
+            self.said[key] = [each for each in statements if each.received <= at]
+        self.said = {key: statements for key, statements in self.said.items() if statements}
+
+    def _meet(self, one: Received, item: dict[str, Any]) -> None:
+        """Note since when each user is known, and who is more than a visitor."""
+        names = [item.get("user_id") or item.get("anonymous_id")]
+        if one.what == "user":
+            names.append(item.get("anonymous_id"))
+        for name in names:
+            self.since.setdefault(name, one.at)
+        self.identified.add(item.get("user_id"))
+
+    def _read_statement(self, one: Received, item: dict[str, Any]) -> None:
+        if one.what in ("company", "subscription"):
+            patch = item if one.what == "company" else {"subscriptions": {item["subscription_id"]: item}}
+            self.said.setdefault(("company", item["company_id"]), []).append(Statement(one.at, None, patch))
+            return
+        named = item.get("user_id") or item["anonymous_id"]
+        user = self.merged[named][0] if named in self.merged else named
+        own = self.said.setdefault(("user", user), [])
+        own.append(Statement(one.at, item.get("company_id"), item))
+        visitor = item.get("anonymous_id")
+        if visitor not in {None, named, user} | self.identified | self.merged.keys():
+            before = self.said.get(("user", visitor), [])
+            company = None if last_company(own) else last_company(before)
+            first = self.since[visitor] < self.since[user]
+            own.append(Statement(one.at, company, {}, profile_of(before), first))
+            self.merged[visitor] = user, one.at
 
     def _read_event(self, one: Received, item: dict[str, Any], seen: set[str]) -> None:
         nameless = "transaction_id" not in item
@@ -134,7 +176,7 @@ class World:
         named |= {getattr(event, kind) for event in self.events}
         if kind == "company":
             named |= {statement.company for statements in self.said.values() for statement in statements}
-        return named - {None}
+        return named - {None} - (self.user_of.keys() if kind == "user" else set())
 
     def company_of(self, user: str) -> str | None:
         """2: as last received in the profile, else of the latest event that names one; of equal times the greatest."""
@@ -174,7 +216,9 @@ class World:
         times = [event.time for event in self.events_of(kind, id_)]
         if name == "created":
             times = [event.received for event in self.events if getattr(event, kind) == id_]
-            times += [statement.received for statement in self.said.get((kind, id_), [])]
+            visitors = [visitor for visitor, user in self.user_of.items() if (kind, user) == ("user", id_)]
+            for name in [id_, *visitors]:
+                times += [statement.received for statement in self.said.get((kind, name), [])]
             if kind == "company":
                 everything = [statement for statements in self.said.values() for statement in statements]
                 times += [statement.received for statement in everything if statement.company == id_]
@@ -184,12 +228,38 @@ class World:
         return (min(times) if name == "first_seen_time" else max(times)).isoformat()
 
     def profile(self, kind: str, id_: str) -> dict[str, Any]:
-        merged: dict[str, Any] = {}
-        campaign: dict[str, Any] = {}
-        for statement in self.said.get((kind, id_), []):
-            campaign = {**statement.patch.get("campaign", {}), **campaign}  # 4: the first values given stay
-            merged = merge(merged, statement.patch)
-        return {**merged, "campaign": campaign}
+        return profile_of(self.said.get((kind, id_), []))
+
+
+def profile_of(statements: list[Statement]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    campaign: dict[str, Any] = {}
+    for statement in sorted(statements, key=lambda statement: statement.received):
+        campaign = {**statement.patch.get("campaign", {}), **campaign}  # 4: the first values given stay
+        merged = merge(merged, statement.patch)
+        if statement.taken_over is not None:
+            before = statement.taken_over["campaign"]
+            campaign = {**campaign, **before} if statement.earlier else {**before, **campaign}
+            merged = merge(statement.taken_over, merged)
+    return {**merged, "campaign": campaign, "subscription": current(list(merged.get("subscriptions", {}).values()))}
+
+
+def current(subscriptions: list[dict[str, Any]]) -> dict[str, Any]:
+    """The live one first, then the one that started last, then the one with the greatest id."""
+    order = ["active", "trialing", "paused", "pending", "future", "draft", "cancelled"]
+    beginning = datetime.min.replace(tzinfo=UTC)
+
+    def standing(one: dict[str, Any]) -> tuple[Any, ...]:
+        start = one.get("current_period_start")
+        place = order.index(one["status"]) if one.get("status") in order else len(order)
+        return -place, utc(datetime.fromisoformat(start)) if start else beginning, one["subscription_id"]
+
+    return max(subscriptions, key=standing, default={})
+
+
+def last_company(statements: list[Statement]) -> str | None:
+    given = [each.company for each in sorted(statements, key=lambda each: each.received) if each.company]
+    return given[-1] if given else None
 
 
 def merge(old: Any, new: Any) -> Any:
@@ -235,7 +305,7 @@ def read_event(one: Received, item: dict[str, Any], kept_bodies: tuple[str, ...]
         type="api_call" if one.what == "event" else "action",
         time=happened,
         received=one.at,
-        user=item.get("user_id"),
+        user=item.get("user_id") or item.get("anonymous_id"),
         company=item.get("company_id"),
         weight=read_weight(item.get("weight")) if one.what == "event" else 1,  # 6: actions weigh 1
         fields=fields,

@@ -28,7 +28,13 @@ assert EVENT_FIELDS.keys() == EVENT_COLUMNS.keys()
 _ACTIVITY = dict(zip(CUSTOMER_ACTIVITY, ("First seen", "Last seen", "Created"), strict=True))
 _CAMPAIGN = {f"campaign.{name}": f"Campaign: {name.replace('_', ' ')}" for name in CAMPAIGN}
 _COMPANY = {"company_id": "Company ID", "name": "Name", "company_domain": "Company domain"}
-_COMPANY |= _ACTIVITY | {"email": "Email"} | _CAMPAIGN
+_SUBSCRIPTION = {
+    "subscription.status": "Subscription: status",
+    "subscription.plan_id": "Subscription: plan ID",
+    "subscription.current_period_start": "Subscription: period start",
+    "subscription.current_period_end": "Subscription: period end",
+}
+_COMPANY |= _ACTIVITY | {"email": "Email"} | _SUBSCRIPTION | _CAMPAIGN
 CUSTOMER_FIELDS = {
     CustomerKind.USER: {
         **{"user_id": "User ID", "email": "Email", "name": "Name"},
@@ -39,6 +45,7 @@ CUSTOMER_FIELDS = {
             "company.company_domain": "Company: domain",
         },
         **{f"company.{name}": f"Company: {label.lower()}" for name, label in _ACTIVITY.items()},
+        **{f"company.{name}": f"Company: {label[0].lower()}{label[1:]}" for name, label in _SUBSCRIPTION.items()},
         **_CAMPAIGN,
     },
     CustomerKind.COMPANY: _COMPANY,

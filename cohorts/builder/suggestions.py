@@ -113,7 +113,8 @@ def _seen_fields(kind: CustomerKind, of_events: bool, now: datetime) -> list[Opt
 
 def _is_free(path: str) -> bool:
     """Whether the field is one of the customer's own data, which has no well-known name."""
-    return path.startswith("metadata.") and path not in ("metadata.email", "metadata.name")
+    own = path.startswith(("metadata.", "subscription.metadata."))
+    return own and path not in ("metadata.email", "metadata.name")
 
 
 def _field_option(path: str, seen: FieldSeen) -> Option:

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
@@ -28,14 +28,19 @@ may_see = permission_required(
 DAYS = (30, 90)
 USERS_SHOWN = 10
 _LABELS = {"": "All", "calls": "API calls", "actions": "Actions", "cohorts": "Cohorts", "profile": "Profile"}
-_LISTED_APART = ("metadata", "campaign", "company_domain")
+_LISTED_APART = ("metadata", "campaign", "company_domain", "subscriptions")
 
 
 @may_see
 @require_GET
 def customer(request: HttpRequest, kind: str, external_id: str) -> HttpResponse:
-    """Everything about one customer; of one that is unknown or erased a page that says so."""
-    found = Customer.objects.select_related("company").filter(kind=kind, external_id=external_id).first()
+    """Everything about one customer; of one that is unknown or erased a page that says so.
+
+    A visitor who turned out to be a user has that user's page.
+    """
+    found = Customer.objects.select_related("company", "merged_into").filter(kind=kind, external_id=external_id).first()
+    if found is not None and found.merged_into is not None:
+        return redirect("customer", kind, found.merged_into.external_id)
     if found is None or found.erased_at:
         unknown = {"kind": kind, "place": _place(kind), "external_id": external_id, "customer": found}
         return render(request, "cohorts/customer/unknown.html", unknown, status=404)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyroaring import BitMap
 
 from ingest.columns.engine import Engine, catalog
+from ingest.columns.identities import Identities
 from ingest.columns.memo import Arrays
 from ingest.columns.visible import Visible
 from ingest.models import CustomerKind, Segment
@@ -50,14 +51,16 @@ class Seen:
     engine: Engine
     visible: Visible
     read: Callable[[str], Arrays]
+    identities: Identities
 
     @cached_property
     def pairs(self) -> Arrays:
         """`user, company` (0 for none) as events name them, and `first, last, received`; some several times."""
-        return {
+        found = {
             name: np.concatenate([part[name] for part in (*self._lasting, self._others)])
             for name in ("user", "company", *_INSTANTS)
         }
+        return self.identities.within(found, "user")
 
     @cached_property
     def _lasting(self) -> list[Arrays]:
@@ -79,7 +82,8 @@ class Seen:
     def activity(self, kind: CustomerKind, company_of: np.ndarray | None, hidden: BitMap) -> Activity:
         """Of the customers of the kind; `company_of`, for companies, is the company of each user (0 for none)."""
         found = self._instants(str(kind))
-        for said in self._said(kind):
+        for each in self._said(kind):
+            said = self.identities.within(each, "customer")
             found = _grown(found, said["customer"])
             np.minimum.at(found["received"], said["customer"], said["received"])
         if company_of is not None:
@@ -117,7 +121,7 @@ class Seen:
         key = ("instants", who, *(each.checksum for each in self._parts[0]))
         nothing = {name: np.full(1, none) for name, none in _NONE.items()}
         kept = self.engine.memo.get(key, lambda: _put_all(nothing, who, self._lasting))
-        return _put_all(kept, who, [self._others])
+        return _moved(_put_all(kept, who, [self._others]), self.identities)
 
     @property
     def alone(self) -> np.ndarray:
@@ -141,6 +145,17 @@ def _put_all(found: Arrays, who: str, parts: Iterable[Arrays]) -> dict[str, np.n
         for name, none in _NONE.items():
             grown[name][0] = none
     return grown
+
+
+def _moved(found: dict[str, np.ndarray], identities: Identities) -> dict[str, np.ndarray]:
+    """The instants, with those of visitors moved to the users that they turned out to be."""
+    here = identities.visitors < len(found["first"])
+    visitors, users = identities.visitors[here], identities.users[here]
+    found = _grown(found, users)
+    for name, moved in zip(_INSTANTS, (np.minimum, np.maximum, np.minimum), strict=True):
+        moved.at(found[name], users, found[name][visitors])
+        found[name][visitors] = _NONE[name]
+    return found
 
 
 def _grown(found: Arrays, ids: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 from pyroaring import BitMap
 
 from ingest.columns import seen
+from ingest.columns.identities import Identities
 from ingest.columns.interface import FieldSeen, ValueSeen
 from ingest.columns.layout import COLUMN_TYPES, MAPS
 from ingest.fields import Field, FieldType
@@ -65,9 +66,17 @@ class BaseSnapshot(ABC):
             if each.customer.kind == kind and since < each.erased_at <= self.at
         )
 
-    def _hidden(self) -> BitMap:
+    def _erased(self) -> BitMap:
         """Those who were erased, also after the instant."""
         return BitMap(each.customer_id for each in self._erasures() if each.customer.erased_at is not None)
+
+    def _hidden(self) -> BitMap:
+        """Those who are nobody any more: erased, or somebody else."""
+        return self._erased() | self._identities().hidden
+
+    @abstractmethod
+    def _identities(self) -> Identities:
+        """Who turned out to be whom, as the newest versions say."""
 
     def _erasures(self) -> list[Erasure]:
         """All of them, with their customers; read one after the other, since no database knows how few there are."""

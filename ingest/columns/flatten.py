@@ -155,6 +155,8 @@ def flatten_versions(rows: Sequence[VersionRow], sealed: int) -> pa.Table:
     columns: dict[str, Any] = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     for row in rows:
         for key, value in msgspec.json.decode(row[-1]).items():
+            if key == "subscriptions":  # all of them; the current one stands beside
+                continue
             if type(value) is dict:
                 maps.walk(value, key + ".", True)
             else:

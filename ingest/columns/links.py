@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from pyroaring import BitMap
 
+from ingest.columns.identities import Identities
 from ingest.columns.memo import Arrays
 from ingest.columns.weights import Adoption
 
@@ -14,8 +15,8 @@ LatestName = Callable[[np.ndarray, np.ndarray], Arrays]
 """Of users with several companies (ids, side by side), for each `user` the `company` whose external id is the last."""
 
 
-def link(given: Arrays, pairs: Arrays, hidden: BitMap, resolve: LatestName) -> Adoption:
-    """The links, without hidden companies.
+def link(given: Arrays, pairs: Arrays, identities: Identities, hidden: BitMap, resolve: LatestName) -> Adoption:
+    """The links, without hidden companies and without visitors that turned out to be somebody else.
 
     `given`: `user, company` by profile, a later row over an earlier one, 0 for none. `pairs`: `user, company, last`.
     """
@@ -26,6 +27,7 @@ def link(given: Arrays, pairs: Arrays, hidden: BitMap, resolve: LatestName) -> A
     if len(rows):
         users, named = _latest(pairs["user"][rows], pairs["company"][rows], pairs["last"][rows], resolve)
         companies[users] = named
+    companies[identities.visitors[identities.visitors < size]] = 0
     companies[np.isin(companies, np.array(hidden.to_array(), dtype=np.int64))] = 0
     found = np.flatnonzero(companies)
     return Adoption(found, companies[found])

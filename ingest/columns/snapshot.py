@@ -18,6 +18,7 @@ from ingest.columns import seen
 from ingest.columns.activity import Activity, Seen
 from ingest.columns.base import BaseSnapshot
 from ingest.columns.engine import BROKEN, Engine, catalog
+from ingest.columns.identities import Identities, read_identities
 from ingest.columns.interface import Newest, Span
 from ingest.columns.layout import (
     ACTIVITY_ROWS,
@@ -59,13 +60,20 @@ class DuckDBSnapshot(BaseSnapshot):
         return self._table(self._events(kind, span, None), EVENT_ROWS)
 
     def all_events(self, span: Span) -> ir.Table:
-        view = self._make("VIEW", ("all events", span), lambda: self._visible.events(span))
+        view = self._make("VIEW", ("all events", span), lambda: self._identified(self._visible.events(span)))
         return self._table(view, ALL_EVENT_ROWS)
 
     def weigh(self, chosen: Callable[[ir.Table], ir.Table], key: str | None) -> Weighing:
         sql = self._chosen(chosen, key)
         return Weighing(
-            sql, self._keep and key is not None, self._engine, self._visible, self._arrays, self._links, self._arrived
+            sql,
+            self._keep and key is not None,
+            self._engine,
+            self._visible,
+            self._arrays,
+            self._identities,
+            self._links,
+            self._arrived,
         )
 
     def newest(self, chosen: Callable[[ir.Table], ir.Table], key: str | None, asked: Newest) -> list[dict[str, Any]]:
@@ -137,7 +145,7 @@ class DuckDBSnapshot(BaseSnapshot):
             found |= BitMap(kept["customer"].astype(np.uint32)) - self._fetch(f"SELECT customer FROM {self._fresh()}")
         if by_id:
             found |= self._fetch(reading(f"SELECT * FROM {self._profiles(kind)}", sql))
-        return found
+        return found - self._identities().hidden
 
     def users_of(self, companies: BitMap) -> BitMap:
         links = self._links()
@@ -168,7 +176,7 @@ class DuckDBSnapshot(BaseSnapshot):
 
     def _recent(self, rows: int) -> ir.Table:
         recent = seen.recent_events(self._visible, rows)
-        hidden = self._hidden_table()
+        hidden = self._make_of("erased", lambda: {"customer": self._erased().to_array()})
         kept = f"SELECT * FROM ({recent}) WHERE customer IS NULL OR customer NOT IN (SELECT customer FROM {hidden})"
         return self._table(self._make("VIEW", ("recent", rows), lambda: kept), EVENT_ROWS)
 
@@ -195,7 +203,7 @@ class DuckDBSnapshot(BaseSnapshot):
     # --- Helper tables
 
     def _events(self, kind: CustomerKind, span: Span, since: datetime | None) -> str:
-        visible = self._visible.events(span, since)
+        visible = self._identified(self._visible.events(span, since))
         columns = f"id, time, received_at, weight, {VALUES}"
         if kind == CustomerKind.USER:
             query = f"SELECT {columns}, user_id AS customer FROM ({visible}) WHERE user_id IS NOT NULL"
@@ -205,13 +213,28 @@ class DuckDBSnapshot(BaseSnapshot):
                 FROM ({visible}) JOIN {self._adopting()} ON user_id = "user" WHERE company_id IS NULL"""
         return self._make("VIEW", ("events", kind, span, since), lambda: query)
 
+    def _identities(self) -> Identities:
+        """Who turned out to be whom, as the newest versions say."""
+        base = self._visible.base()
+        kept = (base.checksum, f"{catalog(base)}.newest") if base else None
+        return self._once("identities", lambda: read_identities(self._arrays, self._engine.memo, self._fresh(), kept))
+
+    def _identified(self, events: str) -> str:
+        """The events, as those of users in place of visitors."""
+        identities = self._identities()
+        if not identities:
+            return events
+        known = self._make_of("identities", lambda: {"visitor": identities.visitors, "known": identities.users})
+        return f"""SELECT e.* REPLACE (coalesce(i.known::INTEGER, e.user_id) AS user_id)
+            FROM ({events}) AS e LEFT JOIN {known} AS i ON e.user_id = i.visitor"""
+
     def _hidden_table(self) -> str:
         """`customer`: those who are hidden."""
         return self._make_of("hidden", lambda: {"customer": self._hidden().to_array()})
 
     @cached_property
     def _seen(self) -> Seen:
-        return Seen(self._engine, self._visible, self._arrays)
+        return Seen(self._engine, self._visible, self._arrays, self._identities())
 
     def _seen_when(self, kind: CustomerKind) -> Activity:
         company_of = self._links().companies if kind == CustomerKind.COMPANY else None
@@ -251,7 +274,8 @@ class DuckDBSnapshot(BaseSnapshot):
         """The company of each user, also as a table by `_companies`."""
 
         def find() -> Adoption:
-            return link(self._given(), self._seen.pairs, self._hidden(), self._latest_name)
+            identities = self._identities()
+            return link(self._given(), self._seen.pairs, identities, self._hidden(), self._latest_name)
 
         return self._once("links", find)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ingest.columns.engine import Engine
+from ingest.columns.identities import Identities
 from ingest.columns.interface import Span
 from ingest.columns.memo import Arrays
 from ingest.columns.visible import Visible, within_span
@@ -26,6 +27,7 @@ class Weighing:
     engine: Engine
     visible: Visible
     read: Callable[[str], Arrays]
+    identities: Callable[[], Identities]
     adoption: Callable[[], Adoption]
     new_since: Callable[[datetime], str]
     "The table of the events that were not yet visible at an instant."
@@ -55,7 +57,7 @@ class Weighing:
         return self.read(reading(source, sums))
 
     def _add_up(self, parts: Sequence[Arrays], kind: CustomerKind) -> Weights:
-        return add_up(parts, self.adoption() if kind == CustomerKind.COMPANY else None)
+        return add_up(parts, self.identities(), self.adoption() if kind == CustomerKind.COMPANY else None)
 
 
 def reading(source: str, sql: str) -> str:

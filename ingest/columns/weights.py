@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from pyroaring import BitMap
 
+from ingest.columns.identities import Identities
 from ingest.columns.memo import Arrays
 
 FEW = 100_000
@@ -55,12 +56,13 @@ class Adoption:
         return np.where(known, self.companies[np.where(known, users, 0)], 0)
 
 
-def add_up(parts: Sequence[Arrays], adoption: Adoption | None) -> Weights:
+def add_up(parts: Sequence[Arrays], identities: Identities, adoption: Adoption | None) -> Weights:
     """The sums per customer, from sums per named user and company (`user`, `company`: 0 for none; `n`).
 
     With an adoption those of companies: events of a user that name none count for the company that adopts them.
     """
     users, companies, sums = (np.concatenate([part[name] for part in parts]) for name in ("user", "company", "n"))
+    users = identities.of(users)
     customers = users if adoption is None else np.where(companies > 0, companies, adoption.of(users))
     if len(customers) < FEW:
         ids, places = np.unique(customers, return_inverse=True)

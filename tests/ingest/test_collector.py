@@ -19,12 +19,14 @@ from ingest.models import Customer, CustomerVersion, Event, Scope, SealQueue
 from tests.factories import make_api_key
 from tests.ingest.items import action, event, gzipped, send
 
-POST_PATHS = [f"/v1/{kind}{batch}" for kind in ("events", "actions", "users", "companies") for batch in ("", "/batch")]
+KINDS = ("events", "actions", "users", "companies", "subscriptions")
+POST_PATHS = [f"/v1/{kind}{batch}" for kind in KINDS for batch in ("", "/batch")]
 ITEMS = {
     "events": event(user_id="u1"),
     "actions": action(user_id="u1"),
     "users": {"user_id": "u1"},
     "companies": {"company_id": "c1"},
+    "subscriptions": {"subscription_id": "s1", "company_id": "c1"},
 }
 
 

@@ -270,11 +270,14 @@ def profile(kind: str, anchor: datetime) -> st.SearchStrategy[Node]:
 
     def own(prefix: str) -> st.SearchStrategy[Node]:
         owner = "company" if prefix else kind
-        texts = [*OWN_TEXTS, f"{owner}_id", *(["company_domain"] if owner == "company" else [])]
+        of_companies = ["company_domain", "subscription.status", "subscription.subscription_id"]
+        texts = [*OWN_TEXTS, f"{owner}_id", *(of_companies if owner == "company" else [])]
+        times = [*ACTIVITY, *(["subscription.current_period_end"] if owner == "company" else [])]
+        others = [*ANY_FIELDS, *(["subscription.metadata.plan"] if owner == "company" else [])]
         return st.one_of(
             text_conditions([prefix + name for name in texts]),
-            time_conditions([prefix + name for name in ACTIVITY], anchor),
-            any_conditions([prefix + name for name in ANY_FIELDS], anchor),
+            time_conditions([prefix + name for name in times], anchor),
+            any_conditions([prefix + name for name in others], anchor),
         )
 
     return st.sampled_from(prefixes).flatmap(own)

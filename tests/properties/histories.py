@@ -14,6 +14,8 @@ from tests.reference_world import Received
 
 USERS = ["u1", "u2", "u3", "u4"]
 COMPANIES = ["c1", "c2", "c3"]
+VISITORS = ["a1", "a2", "u4"]
+"Anonymous ids; one of them is somebody's own id too."
 TICK = timedelta(microseconds=1)
 
 ANCHORS = [
@@ -117,6 +119,7 @@ def metadata(anchor: datetime) -> st.SearchStrategy[dict[str, Any]]:
 
 COMPANY = st.sampled_from([None, *COMPANIES])
 USER = st.sampled_from([None, *USERS])
+VISITOR = st.sampled_from([None, None, *VISITORS])
 TRANSACTION = st.sampled_from([None, None, None, "t1", "t2", "t3"])
 URIS = ["https://api.acme.test/items/42?x=1", "/items/9f86d081", "/items/new#top", "/a%b/deadbeef"]
 HEADERS = st.dictionaries(
@@ -166,6 +169,7 @@ def actions(draw: st.DrawFn, anchor: datetime) -> Received:
     item = {
         "action_name": draw(st.sampled_from(["signup", "Signup", "invite"])),
         "user_id": draw(USER),
+        "anonymous_id": draw(VISITOR),
         "company_id": draw(COMPANY),
         "transaction_id": draw(TRANSACTION),
         "request": draw(st.sampled_from([{}, *({"time": text} for text in written(happened))])),
@@ -177,17 +181,35 @@ def actions(draw: st.DrawFn, anchor: datetime) -> Received:
 
 @st.composite
 def statements(draw: st.DrawFn, anchor: datetime) -> Received:
-    what = draw(st.sampled_from(["user", "user", "company"]))
+    what = draw(st.sampled_from(["user", "user", "company", "subscription"]))
+    if what == "subscription":
+        return draw(subscriptions(anchor))
     item: dict[str, Any] = {"metadata": draw(metadata(anchor))}
     if draw(st.booleans()):
         sources = st.sampled_from(["ads", "Mail", None])
         item["campaign"] = draw(st.fixed_dictionaries({}, optional={"utm_source": sources, "utm_term": sources}))
     if what == "user":
-        item |= {"user_id": draw(st.sampled_from(USERS)), "company_id": draw(COMPANY)}
+        ids = st.tuples(USER, VISITOR).filter(any)
+        user, visitor = draw(ids)
+        item |= {"user_id": user, "anonymous_id": visitor, "company_id": draw(COMPANY)}
     else:
         domains = st.sampled_from([None, "acme.test", "Acme.TEST"])
         item |= {"company_id": draw(st.sampled_from(COMPANIES)), "company_domain": draw(domains)}
     return Received(what, item, draw(near(anchor)))
+
+
+@st.composite
+def subscriptions(draw: st.DrawFn, anchor: datetime) -> Received:
+    moments = near(anchor).flatmap(lambda instant: st.sampled_from(written(instant)))
+    item = {
+        "subscription_id": draw(st.sampled_from(["s1", "s2", "s3"])),
+        "company_id": draw(st.sampled_from(COMPANIES)),
+        "status": draw(st.sampled_from(["active", "active", "trialing", "cancelled", "odd", None])),
+        "current_period_start": draw(st.one_of(st.none(), moments)),
+        "current_period_end": draw(st.one_of(st.none(), moments)),
+        "metadata": draw(metadata(anchor)),
+    }
+    return Received("subscription", item, draw(near(anchor)))
 
 
 @cache

@@ -25,6 +25,7 @@ from ingest.columns.clickhouse.session import Session
 from ingest.columns.clickhouse.tables import EVENT_VALUES, MAP_NAMES, NO_MAPS
 from ingest.columns.clickhouse.visible import Visible
 from ingest.columns.clickhouse.weighing import Weighing
+from ingest.columns.identities import Identities
 from ingest.columns.interface import NAMED, Newest, Span
 from ingest.columns.layout import (
     ACTIVITY_ROWS,
@@ -66,7 +67,7 @@ class ClickHouseSnapshot(BaseSnapshot):
     def all_events(self, span: Span) -> ir.Table:
         def query() -> str:
             named = "nullIf(user_id, 0) AS user_id, nullIf(company_id, 0) AS company_id"
-            return f"SELECT {_EVENT}, {named} FROM events WHERE {self._visible.events(span)}"
+            return f"SELECT {_EVENT}, {named} FROM {self._identified('events', self._visible.events(span))}"
 
         return self._table(self._view(("all events", span), query), _also(ALL_EVENT_ROWS))
 
@@ -158,8 +159,9 @@ class ClickHouseSnapshot(BaseSnapshot):
     def _recent(self, rows: int) -> ir.Table:
         def query() -> str:
             owner = "nullIf(if(user_id != 0, user_id, company_id), 0)"
-            shown = f"{self._visible.events(BEGINNING)} AND {self._shown('if(user_id != 0, user_id, company_id)')}"
-            return f"SELECT {_EVENT}, {owner} AS customer FROM events WHERE {shown} ORDER BY time DESC LIMIT {rows}"
+            events = self._identified("events", self._visible.events(BEGINNING))
+            shown = self._shown("if(user_id != 0, user_id, company_id)")
+            return f"SELECT {_EVENT}, {owner} AS customer FROM {events} AND {shown} ORDER BY time DESC LIMIT {rows}"
 
         return self._table(self._temporary(("recent", rows), query), _also(EVENT_ROWS))
 
@@ -202,13 +204,14 @@ class ClickHouseSnapshot(BaseSnapshot):
 
         def query() -> str:
             visible = self._visible if then is None else Visible(self._segments, then)
-            events = visible.events(span, since)
+            events = self._identified("events", visible.events(span, since))
             if kind == CustomerKind.USER:
-                return f"SELECT {_EVENT}, user_id AS customer FROM events WHERE {events} AND user_id != 0"
-            return f"""SELECT {_EVENT}, company_id AS customer FROM events WHERE {events} AND company_id != 0
+                return f"SELECT {_EVENT}, user_id AS customer FROM {events} AND user_id != 0"
+            return f"""SELECT {_EVENT}, company_id AS customer FROM {events} AND company_id != 0
                 UNION ALL
-                SELECT {_EVENT}, company AS customer FROM events INNER JOIN {self._links()} AS l ON user_id = l.user
-                WHERE {events} AND company_id = 0 AND user_id != 0"""
+                SELECT {_EVENT}, company AS customer
+                FROM (SELECT * FROM {events} AND company_id = 0 AND user_id != 0) AS e
+                INNER JOIN {self._links()} AS l ON e.user_id = l.user"""
 
         return self._view(("events", kind, span, since, then), query)
 
@@ -224,7 +227,8 @@ class ClickHouseSnapshot(BaseSnapshot):
             "pairs",
             lambda: (
                 f"""SELECT user_id, company_id, min(first_time) AS first_time, max(last_time) AS last_time,
-                min(first_received) AS first_received FROM ({self._visible.pairs()}) GROUP BY user_id, company_id"""
+                min(first_received) AS first_received FROM {self._identified(f"({self._visible.pairs()})", "true")}
+                GROUP BY user_id, company_id"""
             ),
         )
 
@@ -238,6 +242,27 @@ class ClickHouseSnapshot(BaseSnapshot):
                 FROM versions WHERE {self._visible.versions()} GROUP BY kind, customer"""
             ),
         )
+
+    def _identities(self) -> Identities:
+        return self._once("identities", self._find_identities)
+
+    def _find_identities(self) -> Identities:
+        found = self._run(f"SELECT visitor, known FROM {self._merged()} ORDER BY visitor")
+        return Identities(*(found[name].to_numpy().astype(np.int64) for name in ("visitor", "known")))
+
+    def _merged(self) -> str:
+        """`visitor, known`: who turned out to be whom, as the newest versions say."""
+        columns = "customer AS visitor, toInt32(number['merged_into']) AS known"
+        query = f"{self._versions(CustomerKind.USER, columns)} AND mapContains(number, 'merged_into')"
+        return self._temporary("merged", lambda: query)
+
+    def _identified(self, source: str, condition: str, column: str = "user_id") -> str:
+        """The rows of the source that the condition holds for, with users in place of visitors, up to a WHERE."""
+        if not self._identities():
+            return f"{source} WHERE {condition}"
+        of = "(SELECT groupArray({}) FROM (SELECT visitor, known FROM " + self._merged() + " ORDER BY visitor))"
+        known = f"transform({column}, {of.format('visitor')}, {of.format('known')}, {column})"
+        return f"(SELECT * REPLACE ({known} AS {column}) FROM {source} WHERE {condition}) WHERE true"
 
     def _versions(self, kind: CustomerKind, columns: str) -> str:
         """The newest version of every customer of the kind."""
@@ -258,7 +283,7 @@ class ClickHouseSnapshot(BaseSnapshot):
             names = f"""SELECT id, any(external_id) AS external_id FROM customers
                 WHERE {self._visible.customers()} AND kind = '{CustomerKind.COMPANY}' GROUP BY id"""
             return f"""SELECT user, company FROM (
-                SELECT user, company FROM {given} WHERE company != 0
+                SELECT user, company FROM {given} WHERE company != 0 AND {self._shown("user")}
                 UNION ALL
                 SELECT user_id AS user, argMax(company_id, (last_time, external_id)) AS company
                 FROM {self._pairs()} INNER JOIN ({names}) AS names ON company_id = names.id
@@ -273,9 +298,10 @@ class ClickHouseSnapshot(BaseSnapshot):
         def query() -> str:
             times = "first_time AS first, last_time AS last"
             named = f"SELECT {kind}_id AS customer, {times}, first_received AS received FROM {self._pairs()}"
+            said = self._identified(self._newest(), f"kind = '{kind}'", "customer")
             parts = [
                 f"{named} WHERE customer != 0",
-                f"SELECT customer, NULL, NULL, said FROM {self._newest()} WHERE kind = '{kind}'",
+                f"SELECT customer, NULL, NULL, said FROM {said}",
             ]
             if kind == CustomerKind.COMPANY:  # also events that name none; they make no company known
                 parts.append(

@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
+from ingest.columns.identities import NOBODY
 from ingest.columns.interface import Span
 from ingest.columns.memo import Arrays
 from ingest.columns.weights import Weights, add_up
@@ -26,13 +27,13 @@ class Weighing:
     rows: Callable[[ir.Table], pa.Table]
 
     def within(self, kind: CustomerKind, span: Span) -> Weights:
-        return add_up([self._sums(self.events(kind, span))], None)
+        return add_up([self._sums(self.events(kind, span))], NOBODY, None)
 
     def arrived(self, kind: CustomerKind, span: Span, since: datetime) -> Weights:
-        return add_up([self._sums(self.events(kind, span, since))], None)
+        return add_up([self._sums(self.events(kind, span, since))], NOBODY, None)
 
     def seen_then(self, kind: CustomerKind, spans: Sequence[Span], then: datetime) -> Weights:
-        return add_up([self._sums(self.events(kind, span, then=then)) for span in spans], None)
+        return add_up([self._sums(self.events(kind, span, then=then)) for span in spans], NOBODY, None)
 
     def _sums(self, events: ir.Table) -> Arrays:
         chosen = self.chosen(events)

@@ -37,7 +37,7 @@ class Tally:
 
 class Command(BaseCommand):
     help = (
-        'Reads JSON lines such as {"event": {...}, "received_at": "..."} (event, action, user or company). '
+        'Reads JSON lines such as {"event": {...}, "received_at": "..."} (event, action, user, company, subscription). '
         "Can be run again without doubling anything. Exit code 1 if a line was rejected; the others are stored."
     )
 

@@ -51,7 +51,7 @@ def test_fields_of_events_are_others(data):
 
 
 def test_fields_are_found_by_name_and_by_path(data):
-    assert fields(asked="PLAN") == [("metadata.plan", "text")]
+    assert fields(asked="PLAN") == [("metadata.plan", "text"), ("Company: subscription: plan ID", "text")]
     assert fields(asked="first_seen")[0] == ("First seen", "date")
     assert fields(asked=" first seen")[0] == ("First seen", "date")
     assert fields(asked="nothing like this") == []
