@@ -77,7 +77,7 @@ class DuckDBSnapshot(BaseSnapshot):
         )
 
     def newest(self, chosen: Callable[[ir.Table], ir.Table], key: str | None, asked: Newest) -> list[dict[str, Any]]:
-        source = newest_source(asked, self._visible, self._arrived)
+        source = self._identified(newest_source(asked, self._visible, self._arrived))
         adopting = self._adopting() if asked.kind == CustomerKind.COMPANY else None
         sql = newest_of(asked, self._chosen(chosen, key), adopting)
         rows: list[dict[str, Any]] = self._execute(reading(source, sql)).to_arrow_table().to_pylist()
