@@ -11,11 +11,12 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, partial
 from itertools import chain, islice
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from pyroaring import BitMap
 
 from cohorts.enums import ChangeKind
@@ -30,7 +31,7 @@ from notifications.message import Counts, Message
 from notifications.models import Batch, Channel, Delivery, Hold, Settlement, Subscription, Waiting
 from notifications.net import Net, Open, new_changes, read_net, rows
 
-SETTLEMENTS, DELIVERIES = 5_000, 20
+ROWS, DELIVERIES = 5_000, 20
 """Rows per INSERT; a delivery holds up to 256 kB."""
 DEFAULT_PERIOD = timedelta(minutes=15)
 
@@ -235,43 +236,44 @@ def _told(turn: Turn) -> Told:
 
 
 def _settle_changes(turn: Turn, batch: Batch | None) -> None:
-    """A row for each change. Plain SQL: making 100,000 model instances would take longer than all the rest."""
+    """A row for each change: what became of it, or that it waits."""
     waiting = turn.subscription.waiting
-    for start in range(0, len(turn.net.taken), SETTLEMENTS):
-        taken = turn.net.taken[start : start + SETTLEMENTS]
+    for start in range(0, len(turn.net.taken), ROWS):
+        taken = turn.net.taken[start : start + ROWS]
         waiting.filter(customer__in=[one.customer for one in taken]).delete()
-    prepare = Settlement._meta.get_field("batch").get_db_prep_value
-    told_in = prepare(batch.pk if batch else None, connection)
-    told_by = prepare(turn.subscription.pk, connection)
-    insert = (
-        f"INSERT INTO {Settlement._meta.db_table} (subscription_id, change_id, outcome, why, batch_id) "
-        "VALUES (%s, %s, %s, %s, %s)"
-    )
     outcomes = _outcomes(turn)
-    with connection.cursor() as cursor:
-        while chunk := list(islice(outcomes, SETTLEMENTS)):
-            settled = [
-                (told_by, change.id, str(outcome), str(why), told_in if outcome == Settlement.Outcome.TOLD else None)
-                for change, outcome, why in chunk
-                if outcome
-            ]
-            cursor.executemany(insert, settled)
-            _let_wait(turn, [change for change, outcome, _ in chunk if not outcome])
-    if waiting.exists() or turn.subscription.ripe_at:
+    while chunk := list(islice(outcomes, ROWS)):
+        _write_settlements(turn, batch, [each for each in chunk if each[1]])
+        _write_waiting(turn, [change for change, outcome, _ in chunk if not outcome])
+    if turn.net.waiting or turn.subscription.ripe_at:
         first = waiting.order_by("ripe_at").values_list("ripe_at", flat=True).first()
         Subscription.objects.filter(pk=turn.subscription.pk).update(ripe_at=first)
 
 
-def _let_wait(turn: Turn, changes: Sequence[Open]) -> None:
-    Waiting.objects.bulk_create(
-        Waiting(
-            subscription=turn.subscription,
-            customer_id=change.customer,
-            change_id=change.id,
-            ripe_at=_ripe_at(turn, change),
-        )
-        for change in changes
+def _write_settlements(
+    turn: Turn, batch: Batch | None, settled: Sequence[tuple[Open, Settlement.Outcome | None, str]]
+) -> None:
+    told = Settlement.Outcome.TOLD
+    rows = (
+        (turn.subscription.pk, change.id, outcome, why, batch.pk if batch and outcome == told else None)
+        for change, outcome, why in settled
     )
+    _write(Settlement, ("subscription", "change", "outcome", "why", "batch"), rows)
+
+
+def _write_waiting(turn: Turn, changes: Sequence[Open]) -> None:
+    rows = ((turn.subscription.pk, change.customer, change.id, _ripe_at(turn, change)) for change in changes)
+    _write(Waiting, ("subscription", "customer", "change", "ripe_at"), rows)
+
+
+def _write(model: type[Model], names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Plain SQL: making 100,000 model instances would take longer than all the rest."""
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    columns, places = ", ".join(field.column for field in fields), ", ".join(["%s"] * len(fields))
+    prepare = [cache(partial(field.get_db_prep_value, connection=connection)) for field in fields]
+    prepared = [[do(value) for do, value in zip(prepare, row, strict=True)] for row in rows]
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({places})", prepared)
 
 
 def _ripe_at(turn: Turn, change: Open) -> datetime:
