@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from benchmarks.anomaly import measure_anomaly
 from benchmarks.cohorts import COHORTS
 from benchmarks.generate import END, SIZES, ensure
 from benchmarks.product import manage, use_home
@@ -170,7 +171,13 @@ def measure_pages(size: str, passes: int) -> Results:
         }
 
 
-MEASURES = {"import": measure_import, "cycle": measure_cycle, "growth": measure_growth, "pages": measure_pages}
+MEASURES = {
+    "import": measure_import,
+    "cycle": measure_cycle,
+    "growth": measure_growth,
+    "pages": measure_pages,
+    "anomaly": measure_anomaly,
+}
 
 
 def prepared(stack: ExitStack, data: Path, home: Path) -> tuple[Remote, dict[str, float]]:

@@ -162,7 +162,22 @@ def _pages(results: Results) -> list[str]:
     ]
 
 
-TABLES = {"import": _import, "cycle": _cycle, "growth": _growth, "pages": _pages}
+def _anomaly(results: Results) -> list[str]:
+    return [
+        "Floor 45, aim 60; one default sensitivity for all series, streaming.",
+        "",
+        *_head("detector", "score"),
+        *(f"| {name} | **{score:,}** |" for name, score in results["scores"].items()),
+        "",
+        *_head("series", "windows", "found", "false alarms"),
+        *(
+            f"| {name} | {found['windows']} | {found['hits']} | {found['false alarms']} |"
+            for name, found in results["files"].items()
+        ),
+    ]
+
+
+TABLES = {"import": _import, "cycle": _cycle, "growth": _growth, "pages": _pages, "anomaly": _anomaly}
 
 
 def _head(*names: str) -> list[str]:

@@ -4,6 +4,7 @@ python -m benchmarks.run                               everything, at S and M
 python -m benchmarks.run --size S                      everything at S: a few minutes
 python -m benchmarks.run --only cycle --size M --passes 9
 python -m benchmarks.run --only pages --passes 7       every page 21 times
+python -m benchmarks.run --only anomaly                how well anomalies are found, beside two baselines
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 from benchmarks.measures import MEASURES, say
 from benchmarks.report import save, setting, write_table
 
-SIZES_OF = {"import": ["S"], "cycle": ["S", "M"], "growth": ["S"], "pages": ["P"]}
+SIZES_OF = {"import": ["S"], "cycle": ["S", "M"], "growth": ["S"], "pages": ["P"], "anomaly": ["NAB"]}
 """A growth run compares the size with ten times its days."""
 
 
@@ -37,7 +38,7 @@ def parse_arguments() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(MEASURES), help="one measure alone")
-    parser.add_argument("--size", choices=["T", "S", "P", "M"], help="one size alone (T is for trying out)")
+    parser.add_argument("--size", choices=["T", "S", "P", "M", "NAB"], help="one size alone (T is for trying out)")
     parser.add_argument("--passes", type=int, default=7, help="passes of which the median is taken (at most 16)")
     return parser.parse_args()
 
