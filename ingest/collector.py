@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import IO, Any
 
 from django.utils import timezone
@@ -27,7 +28,7 @@ from ingest.decode import MAX_WIRE, decode_body, inflate
 from ingest.models import ApiKey, Scope
 from ingest.parse import PARSERS, Record, Rejected
 from ingest.problems import Problem
-from ingest.record import record
+from ingest.record import Recorded, record
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +67,7 @@ class CollectorParser(BaseParser):
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
         """A list of items, of which unreadable ones are Rejected. Raises Problem."""
-        headers = parser_context["request"].headers
-        return decode_body(inflate(_read(stream, int(headers["Content-Length"])), headers.get("Content-Encoding", "")))
+        return decode_body(read_body(stream, parser_context["request"]))
 
 
 class OnlyChoice(BaseContentNegotiation):
@@ -123,20 +123,32 @@ class ReceiveView(CollectorView):
         if rejected:
             _log(request, len(items), rejected)
         if rejected and not records:
-            raise _nothing_usable(rejected)
-        recorded = record(records)
+            return self.answer_nothing(rejected)
+        return self.answer(record(records), rejected)
+
+    def answer(self, recorded: Recorded, rejected: list[dict[str, Any]]) -> Response:
+        """What the sender is told after the commit."""
         return Response(
             {"accepted": recorded.accepted, "duplicates": recorded.duplicates, "rejected": rejected}, status=201
         )
 
-    def _parse(self, request: Request, items: list[Any]) -> tuple[list[Record], list[dict[str, Any]]]:
-        parse, now = PARSERS[self.kind], timezone.now()
+    def answer_nothing(self, rejected: list[dict[str, Any]]) -> Response:
+        """What the sender is told where nothing can be used."""
+        raise _nothing_usable(rejected)
+
+    def read(self, request: Request, now: datetime) -> Callable[[Any], Iterable[Record]]:
+        """What gives the records of one item, received at `now`, or raises Rejected."""
+        parse = PARSERS[self.kind]
         from_browser = request.headers.get("X-Moesif-SDK", "").startswith("moesif-browser")
+        return lambda item: (parse(item, now, from_browser=from_browser),)
+
+    def _parse(self, request: Request, items: list[Any]) -> tuple[list[Record], list[dict[str, Any]]]:
+        read = self.read(request, timezone.now())
         records: list[Record] = []
         rejected: list[dict[str, Any]] = []
         for index, item in enumerate(items):
             try:
-                records.append(parse(item, now, from_browser=from_browser))
+                records.extend(read(item))
             except Rejected as error:
                 rejected.append({"index": index, "error": str(error)})
         return records, rejected
@@ -189,6 +201,12 @@ class Rules(Constant):
 @schema.answers("Whether the collector is up.", schema.PROBE)
 class Probe(Constant):
     content: Any = {"status": True, "region": "self-hosted"}
+
+
+def read_body(stream: IO[Any], request: Request) -> bytes:
+    """The body of a request, inflated. Raises Problem beyond the limits."""
+    headers = request.headers
+    return inflate(_read(stream, int(headers["Content-Length"])), headers.get("Content-Encoding", ""))
 
 
 def _read(stream: IO[Any], length: int) -> bytes:

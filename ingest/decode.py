@@ -26,9 +26,11 @@ _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _decode = msgspec.json.Decoder().decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _DAMAGED_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _REPLACED = re.compile("[\x00\ud800-\udfff]")
+_KEY = re.compile(rb'\s*"([^"\\]*)"\s*:')
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[{]+|[\]}]+|,', re.DOTALL)
 
 
@@ -73,8 +75,7 @@ def decode_body(body: bytes) -> list[Any]:
     body = body.removeprefix(_BOM).strip()
     if not body:
         raise Problem(400, "empty_body", "The body is empty: expected a JSON object or an array of them.")
-    if body.count(b",") + body.count(b"{") + body.count(b"[") > MAX_VALUES:
-        raise Problem(413, "body_too_large", f"The body holds more than {MAX_VALUES:,} values.")
+    _check_values(body)
     if body[:1] == b"{":
         return [_item_or_rejected(body)]
     if body[:1] != b"[":
@@ -82,10 +83,34 @@ def decode_body(body: bytes) -> list[Any]:
     return [_item_or_rejected(raw) for raw in _split(body)]
 
 
-def decode_item(raw: bytes) -> Any:
+def decode_member(body: bytes, name: str) -> list[Any]:
+    """The items of the array under this name of a JSON object, as `decode_body` gives those of an array."""
+    body = body.removeprefix(_BOM).strip()
+    _check_values(body)
+    if body[:1] != b"{":
+        raise Problem(400, "invalid_json", f'Expected a JSON object with an array "{name}", as UTF-8.')
+    try:
+        members = {key: bytes(raw) for key, raw in _decode_members(body).items()}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        members = dict(map(_named, _cut(body)))
+    array = members.get(name, b"").strip()
+    if array[:1] != b"[":
+        raise Problem(400, "invalid_json", f'Expected a JSON object with an array "{name}", as UTF-8.')
+    return [_item_or_rejected(raw) for raw in _split(array)]
+
+
+def _named(member: bytes) -> tuple[str, bytes]:
+    """A member of a JSON object as its name and its value."""
+    key, value = _KEY.match(member), b""
+    if key is None:
+        return "", value
+    return key[1].decode(errors="replace"), member[key.end() :]
+
+
+def decode_item(raw: bytes, limit: int = MAX_ITEM) -> Any:
     """The value of one item. NUL and lone surrogates become U+FFFD. Raises Rejected."""
-    if len(raw) > MAX_ITEM:
-        raise Rejected("", f"expected at most {MAX_ITEM:,} bytes, not {len(raw):,}")
+    if len(raw) > limit:
+        raise Rejected("", f"expected at most {limit:,} bytes, not {len(raw):,}")
     try:
         value = _decode(raw)
         encoded = _encode(value)
@@ -98,6 +123,11 @@ def decode_item(raw: bytes) -> Any:
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
         _check_depth(value)
     return _mend(value) if b"\\u" in raw and _DAMAGED_TEXT.search(raw) else value
+
+
+def _check_values(body: bytes) -> None:
+    if body.count(b",") + body.count(b"{") + body.count(b"[") > MAX_VALUES:
+        raise Problem(413, "body_too_large", f"The body holds more than {MAX_VALUES:,} values.")
 
 
 def _item_or_rejected(raw: bytes) -> Any:

@@ -116,6 +116,29 @@ def receives(kind: str, description: str) -> Callable[[View], View]:
     return extend_schema_view(post=operation)
 
 
+SEGMENT_ITEM = _object(
+    "",
+    type={"enum": ["identify", "track", "page", "screen", "group", "alias"]},
+    userId=ID, anonymousId=ID, groupId=ID, previousId=ID, event=TEXT, messageId=ID, timestamp=TIME,
+    traits=OBJECT, properties=OBJECT, context=OBJECT,
+)  # fmt: skip
+SEGMENT_BATCH = _object("batch", batch={"type": "array", "items": SEGMENT_ITEM})
+TRACES = _object("resourceSpans", resourceSpans={"type": "array", "items": OBJECT})
+
+
+def takes(protocol: str, description: str, body: Schema) -> Callable[[View], View]:
+    """Describe a view that takes what the clients of another protocol send."""
+    refused = {status: _problem("See /v1/events.") for status in (400, 401, 403, 413, 415, 503)}
+    operation = extend_schema(
+        tags=["collector"],
+        summary=f"Send data as {protocol} clients do",
+        description=description,
+        request={"application/json": body},
+        responses={200: OpenApiResponse(OBJECT, "Stored, but for what could not be used."), **refused},
+    )
+    return extend_schema_view(post=operation)
+
+
 def answers(description: str, content: Schema) -> Callable[[View], View]:
     """Describe a view that gives one constant answer to anybody."""
     return extend_schema_view(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import path
 
 from ingest.collector import Actions, Companies, Config, Events, Probe, Rules, Subscriptions, Users
+from ingest.protocols import SegmentBatch, SegmentItem, Traces
+from ingest.segment import TYPES
 
 urlpatterns = [
     path("v1/events", Events.as_view(), name="events"),
@@ -17,6 +19,9 @@ urlpatterns = [
     path("v1/companies/batch", Companies.as_view(), name="companies-batch"),
     path("v1/subscriptions", Subscriptions.as_view(), name="subscriptions"),
     path("v1/subscriptions/batch", Subscriptions.as_view(), name="subscriptions-batch"),
+    path("v1/batch", SegmentBatch.as_view(), name="segment-batch"),
+    *(path(f"v1/{type_}", SegmentItem.as_view(type=type_), name=f"segment-{type_}") for type_ in TYPES),
+    path("v1/traces", Traces.as_view(), name="traces"),
     path("v1/config", Config.as_view(), name="config"),
     path("v1/rules", Rules.as_view(), name="rules"),
     path("health/probe", Probe.as_view(), name="probe"),

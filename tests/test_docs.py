@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from moesifapi.configuration import Configuration
 
 from cohorts.criteria import LEAVES, parse
 from ingest.models import Customer, CustomerKind, Event, Scope
@@ -104,17 +103,6 @@ def test_the_webhook_has_the_keys_that_are_documented(now):
     for part in ("cohort", "period", "counts"):
         assert list(shown[part]) == list(sent[part])
     assert list(shown["added"][0]) == list(sent["added"][0])
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_example_with_moesifapi_works(live_server, monkeypatch):
-    monkeypatch.setattr(Configuration, "BASE_URI", Configuration.BASE_URI)
-    example = next(block for block in blocks("docs/sdks.md", "python") if "MoesifAPIClient" in block)
-    code = example.replace("https://cohorts.example.com", live_server.url)
-    exec(code, {"KEY": make_api_key(Scope.COLLECTOR)})
-    assert Event.objects.get().fields["response"]["status"] == 400
-    user = Customer.objects.get(kind="user")
-    assert (user.email, user.company.profile["company_domain"]) == ("ada@example.com", "example.com")
 
 
 @pytest.mark.django_db
