@@ -74,6 +74,7 @@ class ProtobufRenderer(BaseRenderer):
     """Bytes as they are; a problem as JSON."""
 
     media_type = PROTOBUF
+    format = "protobuf"
     charset = None
     render_style = "binary"
 
