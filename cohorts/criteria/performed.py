@@ -13,10 +13,10 @@ from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_count, read_object
 from cohorts.criteria.turning import Gaze, find_turning
-from cohorts.criteria.windows import Window, event_span, parse_within, without
+from cohorts.criteria.windows import Window, event_span, parse_within
 from cohorts.criteria.wording import cut, say_times
 from cohorts.enums import Reason
-from ingest.columns.interface import Span, Weighing
+from ingest.columns.interface import Span, Weighing, without
 from ingest.columns.weights import Weights
 from ingest.models import CustomerKind
 

@@ -19,9 +19,9 @@ from pyroaring import BitMap
 
 from cohorts.criteria.events import Events
 from cohorts.criteria.leaf import MOST_EVENTS, Before, EventSeen, View
-from cohorts.criteria.windows import Clock, without
+from cohorts.criteria.windows import Clock
 from cohorts.enums import Reason
-from ingest.columns.interface import Newest, Span
+from ingest.columns.interface import Newest, Span, without
 
 MOST_CUSTOMERS = 10_000
 """Customers moved by one leaf beyond which no events are looked for."""

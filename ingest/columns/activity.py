@@ -56,11 +56,15 @@ class Seen:
     @cached_property
     def pairs(self) -> Arrays:
         """`user, company` (0 for none) as events name them, and `first, last, received`; some several times."""
-        found = {
+        return self.identities.within(self.named, "user")
+
+    @property
+    def named(self) -> Arrays:
+        """The pairs with visitors as they were named."""
+        return {
             name: np.concatenate([part[name] for part in (*self._lasting, self._others)])
             for name in ("user", "company", *_INSTANTS)
         }
-        return self.identities.within(found, "user")
 
     @cached_property
     def _lasting(self) -> list[Arrays]:
@@ -82,7 +86,7 @@ class Seen:
     def activity(self, kind: CustomerKind, company_of: np.ndarray | None, hidden: BitMap) -> Activity:
         """Of the customers of the kind; `company_of`, for companies, is the company of each user (0 for none)."""
         found = self._instants(str(kind))
-        for each in self._said(kind):
+        for each in self.said(kind):
             said = self.identities.within(each, "customer")
             found = _grown(found, said["customer"])
             np.minimum.at(found["received"], said["customer"], said["received"])
@@ -93,7 +97,7 @@ class Seen:
         found["received"][0] = NEVER
         return Activity(found["first"], found["last"], found["received"])
 
-    def _said(self, kind: CustomerKind) -> list[Arrays]:
+    def said(self, kind: CustomerKind) -> list[Arrays]:
         """`customer, received`: of whom something was said, and when first; some several times."""
         base = self.visible.base()
         select = "SELECT customer, epoch_us(first_received) AS received FROM {}"
@@ -119,9 +123,8 @@ class Seen:
     def _instants(self, who: str) -> dict[str, np.ndarray]:
         """`first, last, received` by id, of the pairs' users, their companies, or their users without a company."""
         key = ("instants", who, *(each.checksum for each in self._parts[0]))
-        nothing = {name: np.full(1, none) for name, none in _NONE.items()}
-        kept = self.engine.memo.get(key, lambda: _put_all(nothing, who, self._lasting))
-        return _moved(_put_all(kept, who, [self._others]), self.identities)
+        kept = self.engine.memo.get(key, lambda: put_all({}, who, self._lasting))
+        return moved(put_all(kept, who, [self._others]), self.identities)
 
     @property
     def alone(self) -> np.ndarray:
@@ -133,9 +136,9 @@ ALONE = "alone"
 _NONE = {"first": NEVER, "last": -NEVER, "received": NEVER}
 
 
-def _put_all(found: Arrays, who: str, parts: Iterable[Arrays]) -> dict[str, np.ndarray]:
-    """A copy of the instants with those of the pairs put in."""
-    grown = {name: array.copy() for name, array in found.items()}
+def put_all(found: Arrays, who: str, parts: Iterable[Arrays]) -> dict[str, np.ndarray]:
+    """A copy of the instants, of which there may be none yet, with those of the pairs put in."""
+    grown = {name: found[name].copy() if name in found else np.full(1, none) for name, none in _NONE.items()}
     for part in parts:
         ids = np.where(part["company"] == 0, part["user"], 0) if who == ALONE else part[who]
         grown = _grown(grown, ids)
@@ -147,24 +150,26 @@ def _put_all(found: Arrays, who: str, parts: Iterable[Arrays]) -> dict[str, np.n
     return grown
 
 
-def _moved(found: dict[str, np.ndarray], identities: Identities) -> dict[str, np.ndarray]:
+def moved(found: dict[str, np.ndarray], identities: Identities) -> dict[str, np.ndarray]:
     """The instants, with those of visitors moved to the users that they turned out to be."""
     here = identities.visitors < len(found["first"])
     visitors, users = identities.visitors[here], identities.users[here]
     found = _grown(found, users)
-    for name, moved in zip(_INSTANTS, (np.minimum, np.maximum, np.minimum), strict=True):
-        moved.at(found[name], users, found[name][visitors])
+    for name, put in zip(_INSTANTS, (np.minimum, np.maximum, np.minimum), strict=True):
+        put.at(found[name], users, found[name][visitors])
         found[name][visitors] = _NONE[name]
     return found
 
 
 def _grown(found: Arrays, ids: np.ndarray) -> dict[str, np.ndarray]:
     """The instants, with room for the ids where they lack it."""
-    missing = max(0, 1 + int(ids.max(initial=0)) - len(found["first"]))
-    return {
-        name: np.concatenate([array, np.full(missing, _NONE[name])]) if missing else array
-        for name, array in found.items()
-    }
+    return {name: grow(array, ids, _NONE[name]) for name, array in found.items()}
+
+
+def grow(array: np.ndarray, ids: np.ndarray, nothing: int) -> np.ndarray:
+    """The array, with room for the ids where it lacks it; `nothing` stands in the new places."""
+    missing = max(0, 1 + int(ids.max(initial=0)) - len(array))
+    return np.concatenate([array, np.full(missing, nothing)]) if missing else array
 
 
 def _as_times(instants: np.ndarray) -> pa.Array:

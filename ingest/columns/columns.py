@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +16,9 @@ from django.utils.module_loading import import_string
 from ingest.columns.duckdb_store import DuckDBStore
 from ingest.columns.engine import Engine
 from ingest.columns.files import Missing
-from ingest.columns.interface import Columns
+from ingest.columns.interface import Columns, Snapshot
 from ingest.columns.listed import listed_segments
+from ingest.columns.replay import replaying
 from ingest.columns.snapshot import DuckDBSnapshot
 from ingest.columns.stored import StoredColumns
 from ingest.models import Segment
@@ -36,6 +37,12 @@ class DuckDBColumns(StoredColumns):
             segments = self._open(opened)
             cursor = opened.enter_context(self.engine.cursor())
             yield DuckDBSnapshot(self.engine, cursor, segments, at, keep)
+
+    @contextmanager
+    def replay(self, instants: Sequence[datetime]) -> Iterator[Iterator[Snapshot]]:
+        with ExitStack() as opened:
+            segments = self._open(opened)
+            yield opened.enter_context(replaying(self.engine, segments, instants))
 
     def _open(self, opened: ExitStack) -> list[Segment]:
         """The list, each segment attached and as listed."""

@@ -30,6 +30,18 @@ class Span:
     end: datetime
 
 
+def without(span: Span, other: Span) -> list[Span]:
+    """The parts of a span that lie outside another: none, one or two."""
+    before_other = other.start is not None and (span.start is None or span.start < other.start)
+    parts = []
+    if before_other:
+        assert other.start is not None
+        parts.append(Span(span.start, min(span.end, other.start)))
+    if span.end > other.end:
+        parts.append(Span(other.end if span.start is None else max(span.start, other.end), span.end))
+    return [part for part in parts if part.start is None or part.start < part.end]
+
+
 def instant(at: datetime) -> ir.TimestampScalar:
     """The instant as a value to compare the times of tables with: those are UTC without a zone."""
     return ibis.literal(at.astimezone(UTC).replace(tzinfo=None), "timestamp(6)")

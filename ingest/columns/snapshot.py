@@ -130,15 +130,11 @@ class DuckDBSnapshot(BaseSnapshot):
     def passing(
         self, kind: CustomerKind, test: Callable[[ir.Table], ir.BooleanValue], key: str | None, *, by_id: bool
     ) -> BitMap:
-        def compile_() -> str:
-            profiles = self._table(SOURCE, PROFILE_ROWS)
-            return str(self._backend.compile(profiles.filter(test(profiles)).select("customer")))
-
-        sql = f"SELECT customer FROM ({self._compiled('passing', key, compile_)})"
-        found = self._fetch(reading(_profiles_in(self._fresh(), kind), sql))
+        sql = self._tested(test, key)
+        found = self._fetch(reading(profiles_in(self._fresh(), kind), sql))
         base = self._visible.base()
         if base is not None:
-            of_base = reading(_profiles_in(f"{catalog(base)}.newest", kind), sql)
+            of_base = reading(profiles_in(f"{catalog(base)}.newest", kind), sql)
             lasting = self._keep and key is not None
             of_key = ("passing", base.checksum, of_base)
             kept = self._engine.memo.get(of_key, lambda: self._arrays(of_base)) if lasting else self._arrays(of_base)
@@ -146,6 +142,15 @@ class DuckDBSnapshot(BaseSnapshot):
         if by_id:
             found |= self._fetch(reading(f"SELECT * FROM {self._profiles(kind)}", sql))
         return found - self._identities().hidden
+
+    def _tested(self, test: Callable[[ir.Table], ir.BooleanValue], key: str | None) -> str:
+        """The SQL that gives the customers of SOURCE, a table of profiles, for whom the test is true."""
+
+        def compile_() -> str:
+            profiles = self._table(SOURCE, PROFILE_ROWS)
+            return str(self._backend.compile(profiles.filter(test(profiles)).select("customer")))
+
+        return f"SELECT customer FROM ({self._compiled('passing', key, compile_)})"
 
     def users_of(self, companies: BitMap) -> BitMap:
         links = self._links()
@@ -393,7 +398,7 @@ class DuckDBSnapshot(BaseSnapshot):
         return ops.DatabaseTable(name=name, schema=schema, source=self._backend, namespace=ops.Namespace()).to_expr()
 
 
-def _profiles_in(table: str, kind: CustomerKind) -> str:
+def profiles_in(table: str, kind: CustomerKind) -> str:
     """The newest versions in a table as rows of `layout.PROFILE_ROWS`."""
     columns = f"customer, external_id, received_at AS held_from, {MAP_COLUMNS}"
     return f"SELECT {columns} FROM {table} WHERE kind = '{kind}'"

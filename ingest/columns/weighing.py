@@ -40,7 +40,11 @@ class Weighing:
         return self._add_up([*kept, self._of(others, kind)], kind)
 
     def arrived(self, kind: CustomerKind, span: Span, since: datetime) -> Weights:
-        return self._add_up([self._of(within_span(self.new_since(since), span), kind)], kind)
+        return self._add_up([self.arrived_parts(kind, span, since)], kind)
+
+    def arrived_parts(self, kind: CustomerKind, span: Span, since: datetime) -> Arrays:
+        """`arrived` by user and company, not added up."""
+        return self._of(within_span(self.new_since(since), span), kind)
 
     def seen_then(self, kind: CustomerKind, spans: Sequence[Span], then: datetime) -> Weights:
         before = Visible(self.visible.segments, then)

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cohorts.criteria.place import Place
-from cohorts.criteria.windows import Clock, event_span, parse_window, without
-from ingest.columns.interface import Span
+from cohorts.criteria.windows import Clock, event_span, parse_window
+from ingest.columns.interface import Span, without
 from ingest.models import CustomerKind
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
