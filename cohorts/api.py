@@ -41,6 +41,7 @@ from cohorts.serializers import (
     customer_of,
     profile_of,
 )
+from cohorts.upsert import read_document, upsert_cohort
 from ingest.authentication import HasScope
 from ingest.columns.interface import ColumnsDamaged
 from ingest.models import Customer, CustomerKind, Scope
@@ -92,6 +93,28 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
                 raise _key_taken(values["key"]) from None
             return Response(self.get_serializer(cohort).data)
         return Response(self.get_serializer(cohort).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=CohortSerializer, responses={201: CohortSerializer, 200: CohortSerializer})
+    @action(
+        detail=False,
+        methods=["put"],
+        url_path="by-key/(?P<key>[-a-zA-Z0-9_]{1,100})",
+        filterset_class=None,
+        http_method_names=["put", "options"],
+        required_verbs={"PUT": "change"},
+    )
+    def by_key(self, request: Request, key: str) -> Response:
+        """Make the cohort with this key what the request says, or make it: 201 when it is new, else 200.
+
+        The request is whole: what it leaves out has its default. The same request again changes nothing.
+        """
+        by = request.user if request.user.is_authenticated else None
+        try:
+            saved = upsert_cohort(key, read_document(request), timezone.now(), by=by)
+        except IntegrityError:
+            raise Problem(409, "key_taken", "The key was taken at this moment: send the request again.") from None
+        answer = self.get_serializer(self.get_queryset().get(pk=saved.row.pk)).data
+        return Response(answer, status=status.HTTP_201_CREATED if saved.created else status.HTTP_200_OK)
 
     def perform_update(self, serializer: BaseSerializer[Cohort]) -> None:
         cohort = self.get_object()

@@ -76,7 +76,7 @@ def _document(exc: exceptions.APIException) -> dict[str, Any]:
         "code": _code(exc),
     }
     if isinstance(exc, exceptions.ValidationError):
-        errors = list(_field_errors("", exc.detail))
+        errors = list(field_errors("", exc.detail))
         document["detail"] = "Some values cannot be used: " + "; ".join(_line(error) for error in errors)
         document["errors"] = errors
         return document
@@ -95,14 +95,14 @@ def _code(exc: exceptions.APIException) -> str:
     return str(getattr(exc.detail, "code", None) or exc.default_code)
 
 
-def _field_errors(path: str, detail: Any) -> Iterator[dict[str, str]]:
+def field_errors(path: str, detail: Any) -> Iterator[dict[str, str]]:
     """Django REST framework's nested errors as a flat list of paths and messages."""
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
-            yield from _field_errors(_joined(path, name), inner)
+            yield from field_errors(_joined(path, name), inner)
     elif isinstance(detail, list) and any(isinstance(inner, Mapping | list) for inner in detail):
         for index, inner in enumerate(detail):
-            yield from _field_errors(_joined(path, index), inner)
+            yield from field_errors(_joined(path, index), inner)
     elif isinstance(detail, list):
         yield from ({"path": path, "message": str(message)} for message in detail)
     else:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
@@ -16,8 +19,10 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from cohorts.edit import pause_time
+from cohorts.models import Cohort
 from cohorts.pages import NewestFirst
 from cohorts.permissions import HasModelPermission
+from cohorts.upsert import read_document
 from ingest.authentication import HasScope
 from ingest.models import ApiKey, Scope
 from ingest.problems import Problem
@@ -35,11 +40,13 @@ from notifications.serializers import (
     SelectionSerializer,
     SubscriptionSerializer,
 )
+from notifications.upsert import upsert_channel, upsert_subscription
 
 
 class ChannelFilter(filters.FilterSet):
     """Which channels a list holds."""
 
+    key = filters.CharFilter()
     kind = filters.ChoiceFilter(choices=kind_choices)
     name = filters.CharFilter(lookup_expr="icontains", label="Part of the name.")
     paused = filters.BooleanFilter(field_name="paused_at", lookup_expr="isnull", exclude=True)
@@ -70,6 +77,29 @@ class ChannelViewSet(viewsets.ModelViewSet[Channel]):
         channel = serializer.save(created_at=timezone.now(), created_by=_person(request))
         told_once = CHANNELS[channel.kind].shown_once(channel.config)
         return Response({**serializer.data, **told_once}, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=ChannelSerializer, responses={201: CreatedChannelSerializer, 200: ChannelSerializer})
+    @action(
+        detail=False,
+        methods=["put"],
+        url_path="by-key/(?P<key>[-a-zA-Z0-9_]{1,100})",
+        filterset_class=None,
+        http_method_names=["put", "options"],
+        required_verbs={"PUT": "change"},
+        required_scopes={"PUT": Scope.ADMIN},
+    )
+    def by_key(self, request: Request, key: str) -> Response:
+        """Make the channel with this key what the request says, or make it: 201 when it is new, else 200.
+
+        The request is whole, but for secrets: those that `config` leaves out stay as they are stored.
+        """
+        with _refuse_race():
+            saved = upsert_channel(key, read_document(request), timezone.now(), by=_person(request))
+        answer = self.get_serializer(saved.row).data
+        if not saved.created:
+            return Response(answer)
+        told_once = CHANNELS[saved.row.kind].shown_once(saved.row.config)
+        return Response({**answer, **told_once}, status=status.HTTP_201_CREATED)
 
     def perform_update(self, serializer: BaseSerializer[Channel]) -> None:
         _update(serializer)
@@ -104,6 +134,7 @@ class SubscriptionViewSet(viewsets.ModelViewSet[Subscription]):
     pagination_class = NewestFirst
     permission_classes = [HasScope, HasModelPermission]
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    required_verbs: dict[str, str] = {}
 
     def perform_create(self, serializer: BaseSerializer[Subscription]) -> None:
         now, values = timezone.now(), serializer.validated_data
@@ -114,6 +145,26 @@ class SubscriptionViewSet(viewsets.ModelViewSet[Subscription]):
         except IntegrityError:
             detail = "The cohort has a subscription on this channel already."
             raise Problem(409, "already_subscribed", detail) from None
+
+    @extend_schema(request=SubscriptionSerializer, responses={201: SubscriptionSerializer, 200: SubscriptionSerializer})
+    @action(
+        detail=False,
+        methods=["put"],
+        url_path="by-key/(?P<cohort>[-a-zA-Z0-9_]{1,100})/(?P<channel>[-a-zA-Z0-9_]{1,100})",
+        filterset_class=None,
+        http_method_names=["put", "options"],
+        required_verbs={"PUT": "change"},
+    )
+    def by_key(self, request: Request, cohort: str, channel: str) -> Response:
+        """Make the subscription of the cohort on the channel with these keys what the request says, or make it.
+
+        The request is whole: what it leaves out has its default. `cohort` and `channel` stand in the address only.
+        """
+        rows = get_object_or_404(Cohort, key=cohort), get_object_or_404(Channel, key=channel)
+        with _refuse_race():
+            saved = upsert_subscription(*rows, read_document(request), timezone.now(), by=_person(request))
+        created = status.HTTP_201_CREATED if saved.created else status.HTTP_200_OK
+        return Response(self.get_serializer(saved.row).data, status=created)
 
     def perform_update(self, serializer: BaseSerializer[Subscription]) -> None:
         _update(serializer)
@@ -170,6 +221,15 @@ def _update(serializer: BaseSerializer[Any]) -> None:
     if "paused_at" in values and serializer.instance is not None:
         values["paused_at"] = pause_time(values["paused_at"], serializer.instance.paused_at, timezone.now())
     serializer.save()
+
+
+@contextmanager
+def _refuse_race() -> Iterator[None]:
+    """Answer whoever came second at the same moment."""
+    try:
+        yield
+    except IntegrityError:
+        raise Problem(409, "key_taken", "The same was made at this moment: send the request again.") from None
 
 
 def _may_manage(request: Request) -> bool:

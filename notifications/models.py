@@ -56,6 +56,8 @@ class Channel(EditedByPeople):
     """A place to notify: webhook, Slack or email, with its settings."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key = models.SlugField(max_length=100, unique=True, null=True, blank=True, editable=False)
+    "A stable name for software that manages channels; optional."
     kind = models.CharField(max_length=20, choices=kind_choices)
     name = models.CharField(max_length=200)
     config = EncryptedJSONField(default=dict)

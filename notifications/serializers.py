@@ -41,6 +41,7 @@ class ConfigField(serializers.DictField):
 class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
     """A place to notify. What `config` holds depends on the kind, and is judged as a send would."""
 
+    key = serializers.SlugField(max_length=100, required=False, allow_null=True, help_text="A stable name, unique.")
     kind = serializers.ChoiceField(choices=kind_choices())
     config = ConfigField(allow_null=True, help_text='`{"url": ...}` for a webhook, `{"recipients": [...]}` for email.')
     summary = serializers.SerializerMethodField(help_text="Where it goes, without secrets.")
@@ -51,6 +52,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         model = Channel
         fields = [
             "id",
+            "key",
             "kind",
             "name",
             "config",
@@ -71,6 +73,12 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
     def get_last_error(self, channel: Channel) -> str | None:
         return channel.last_error or None
 
+    def validate_key(self, key: str | None) -> str | None:
+        others = Channel.objects.exclude(pk=self.instance.pk) if self.instance else Channel.objects.all()
+        if key and others.filter(key=key).exists():
+            raise serializers.ValidationError("another channel has this key")
+        return key
+
     def validate_kind(self, kind: str) -> str:
         if self.instance is not None and kind != self.instance.kind:
             raise serializers.ValidationError("cannot be changed: make another channel")
@@ -85,15 +93,22 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
         """The settings as the kind's form cleans them; an edit gives only those that change."""
         kind = CHANNELS[attrs["kind"] if self.instance is None else self.instance.kind]
         stored: Config = self.instance.config if self.instance else {}
-        given = attrs["config"] or {}
-        form = kind.form({**kind.visible(stored), **given}, stored=stored)
+        given = dict(attrs["config"] or {})
+        made_here = {
+            name: given.pop(name) for name in kind.form.secrets if name in given and name not in kind.form.base_fields
+        }
+        kept = {} if self.context.get("whole") else kind.visible(stored)
+        form = kind.form({**kept, **given}, stored=stored)
         unknown = {
             name: [f"unknown setting; expected {', '.join(form.fields)}"] for name in given if name not in form.fields
         }
         if unknown or not form.is_valid():
             faults = unknown or form.errors.get_json_data()
             raise serializers.ValidationError({_path(name): _messages(found) for name, found in faults.items()})
-        return form.config()
+        try:
+            return {**form.config(), **{name: kind.check_secret(name, value) for name, value in made_here.items()}}
+        except ValueError as error:
+            raise serializers.ValidationError({f"config.{next(iter(made_here))}": str(error)}) from None
 
 
 def _path(name: str) -> str:

@@ -137,6 +137,10 @@ class ChannelKind(ABC):
         """The settings without the secrets."""
         return {name: value for name, value in config.items() if name not in self.form.secrets}
 
+    def check_secret(self, name: str, value: object) -> str:
+        """A secret that is usually made here, as somebody gives it. Raises ValueError with the expected form."""
+        raise ValueError("unknown setting")
+
     def shown_once(self, config: Config) -> dict[str, str]:
         """Secrets made here that the channel's maker must be given, at creation only."""
         return {}

@@ -17,6 +17,9 @@ from notifications.channels.http import LONGEST_URL, Answer, check_target, post
 from notifications.message import Message, NoticeText
 
 GONE = 410
+SECRET_PREFIX = "whsec_"
+SHORTEST_SECRET, LONGEST_SECRET = 24, 64
+"""Bytes, as Standard Webhooks has them."""
 
 
 class WebhookForm(ConfigForm):
@@ -78,13 +81,25 @@ class Webhook(ChannelKind):
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.scheme}://{parts.hostname}{port}" + ("/…" if parts.path.strip("/") or parts.query else "")
 
+    def check_secret(self, name: str, value: object) -> str:
+        expected = 'expected "whsec_" and the base64 of 24 to 64 random bytes'
+        if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
+            raise ValueError(expected)
+        try:
+            length = len(base64.b64decode(value.removeprefix(SECRET_PREFIX), validate=True))
+        except ValueError:
+            raise ValueError(expected) from None
+        if not SHORTEST_SECRET <= length <= LONGEST_SECRET:
+            raise ValueError(expected)
+        return value
+
     def shown_once(self, config: Config) -> dict[str, str]:
         return {"secret": config["secret"]}
 
 
 def new_secret() -> str:
     """A signing secret of 256 random bits, in the form that Standard Webhooks libraries take."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def sign(secret: str, id: str, content: str) -> dict[str, str]:

@@ -25,9 +25,11 @@ def test_it_names_every_address_of_the_management_api(document):
         "/api/backtests/{id}/cancel/",
         "/api/backtests/{id}/moves/",
         "/api/channels/",
+        "/api/channels/by-key/{key}/",
         "/api/channels/{id}/",
         "/api/channels/{id}/test/",
         "/api/cohorts/",
+        "/api/cohorts/by-key/{key}/",
         "/api/cohorts/preview/",
         "/api/cohorts/{id}/",
         "/api/cohorts/{id}/changes/",
@@ -41,6 +43,7 @@ def test_it_names_every_address_of_the_management_api(document):
         "/api/deliveries/{id}/",
         "/api/deliveries/{id}/replay/",
         "/api/subscriptions/",
+        "/api/subscriptions/by-key/{cohort}/{channel}/",
         "/api/subscriptions/{id}/",
     }
 
