@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import partial
 from typing import Any
 
 import ibis
@@ -24,6 +25,7 @@ from cohorts.criteria.thresholds import Threshold, parse_threshold
 from cohorts.criteria.turning import Gaze
 from cohorts.criteria.windows import Clock, Window, event_span, parse_within
 from cohorts.criteria.wording import say_number
+from ingest.columns.interface import Measure, Span
 from ingest.fields import Field, FieldType, UnknownField, event_field
 
 KEYS = ("aggregate", "of", "by", "op", "value", "within")
@@ -73,15 +75,15 @@ class Aggregate(MeasuredLeaf):
         return f"{figure} is {self.threshold.words()} {self.window.words}"
 
     def measure(self, source: Source) -> ir.Table:
-        if self.by == "distinct":
-            return self._measure_distinct(source)
-        return MEASURES[self.by](self._values(source), self.threshold)
+        reduce, finish = (self._different, self._count) if self.by == "distinct" else (self._reduce, self._finish)
+        return source.measured(self._span(source), Measure(partial(reduce, source), finish, self.key))
 
     def figures(self, view: View, measured: ir.Table, ids: BitMap) -> dict[int, Figures]:
         if self.by not in PERCENTILES:
             return super().figures(view, measured, ids)
-        among = Source(view, view.clock, among=view.snapshot.among(ids))
-        ranked = _percentile_values(self._values(among), PERCENTILES[self.by])
+        source = Source(view, view.clock, among=ids)
+        ranking = Measure(partial(self._values, source), partial(_rank, PERCENTILES[self.by]), None)
+        ranked = source.measured(self._span(source), ranking)
         return {row["customer"]: row for row in view.snapshot.rows(ranked).to_pylist()}
 
     def value(self, figures: Figures) -> float | None:
@@ -106,25 +108,36 @@ class Aggregate(MeasuredLeaf):
     def gaze(self) -> Gaze:
         return Gaze((self.events,), lambda clock: [event_span(self.window, clock)])
 
-    def _cell(self, source: Source, rows: ir.Table) -> Cell:
-        return Cell(source.view.snapshot, rows, self.field)
+    def _span(self, source: Source) -> Span:
+        return event_span(self.window, source.clock)
 
-    def _values(self, source: Source) -> ir.Table:
+    def _values(self, source: Source, rows: ir.Table) -> ir.Table:
         """`customer, value, weight`: the numbers to measure."""
-        rows = source.matching(self.events, event_span(self.window, source.clock))
-        values = rows.select("customer", "weight", value=self._cell(source, rows).number())
+        rows = source.matching(rows, self.events)
+        cell = Cell(source.view.snapshot, rows, self.field)
+        values = rows.select("customer", "weight", value=cell.number())
         return values.filter(values.value.notnull())
 
-    def _measure_distinct(self, source: Source) -> ir.Table:
-        rows = source.matching(self.events, event_span(self.window, source.clock))
-        cell = self._cell(source, rows)
+    def _reduce(self, source: Source, rows: ir.Table) -> ir.Table:
+        return WAYS[self.by].reduce(self._values(source, rows), self.threshold)
+
+    def _finish(self, reduced: ir.Table) -> ir.Table:
+        return WAYS[self.by].finish(reduced, self.threshold)
+
+    def _different(self, source: Source, rows: ir.Table) -> ir.Table:
+        """`customer`, and a column per type of scalar: each value once."""
+        rows = source.matching(rows, self.events)
+        cell = Cell(source.view.snapshot, rows, self.field)
         if self.field.type == FieldType.TAGS:
-            rows = rows.select("customer", value=cell.tags().unnest())
-            counted = [rows.value.nunique()]
+            values = rows.select("customer", text=cell.tags().unnest())
         else:
-            rows = rows.select("customer", **{name: read(cell) for name, read in SCALARS[self.field.type].items()})
-            counted = [rows[name].nunique() for name in SCALARS[self.field.type]]
-        counts = rows.group_by("customer").aggregate(figure=sum(counted[1:], start=counted[0]))
+            values = rows.select("customer", **{name: read(cell) for name, read in SCALARS[self.field.type].items()})
+        there = [values[name].notnull() for name in values.columns[1:]]
+        return values.filter(ibis.or_(*there)).distinct()
+
+    def _count(self, values: ir.Table) -> ir.Table:
+        counted = [values[name].nunique() for name in values.columns if name != "customer"]
+        counts = values.group_by("customer").aggregate(figure=sum(counted[1:], start=counted[0]))
         return counts.mutate(holds=self.threshold.holds(counts.figure))
 
 
@@ -140,17 +153,28 @@ SCALARS: dict[FieldType, dict[str, Callable[[Cell], ir.Value]]] = {
 "The types of scalars that a field can hold; values of two types are never the same."
 
 
-def _measure_extreme(largest: bool) -> Callable[[ir.Table, Threshold], ir.Table]:
-    def measure(values: ir.Table, threshold: Threshold) -> ir.Table:
+@dataclass(frozen=True)
+class Way:
+    """How to come to a figure: `reduce` takes `customer, value, weight`, `finish` what any number of those gave."""
+
+    reduce: Callable[[ir.Table, Threshold], ir.Table]
+    finish: Callable[[ir.Table, Threshold], ir.Table]
+
+
+def _extreme(largest: bool) -> Way:
+    def find(values: ir.Table, threshold: Threshold) -> ir.Table:
         figure = values.value.max() if largest else values.value.min()
-        found = values.group_by("customer").aggregate(figure=figure)
-        return found.mutate(holds=threshold.holds(found.figure))
+        return values.group_by("customer").aggregate(value=figure)
 
-    return measure
+    def finish(found: ir.Table, threshold: Threshold) -> ir.Table:
+        figures = find(found, threshold).rename(figure="value")
+        return figures.mutate(holds=threshold.holds(figures.figure))
+
+    return Way(find, finish)
 
 
-def _measure_sum(values: ir.Table, threshold: Threshold) -> ir.Table:
-    sums = _sums(values)
+def _hold_sum(sums: ir.Table, threshold: Threshold) -> ir.Table:
+    sums = _add_up(sums)
 
     def border(value: float, rounding: str) -> ir.DecimalScalar:
         millionths = (Decimal(repr(value)) * MILLION).to_integral_value(rounding)
@@ -164,8 +188,8 @@ def _measure_sum(values: ir.Table, threshold: Threshold) -> ir.Table:
     )
 
 
-def _measure_average(values: ir.Table, threshold: Threshold) -> ir.Table:
-    sums = _sums(values)
+def _hold_average(sums: ir.Table, threshold: Threshold) -> ir.Table:
+    sums = _add_up(sums)
 
     def sides(value: float) -> tuple[ir.DecimalValue, ir.DecimalValue]:
         """The sum, and the value times the weight, both multiplied until the value is whole."""
@@ -186,35 +210,47 @@ def _measure_average(values: ir.Table, threshold: Threshold) -> ir.Table:
     return sums.mutate(holds=threshold.decide(below, at_most))
 
 
-def _sums(values: ir.Table) -> ir.Table:
+def _sum(values: ir.Table, threshold: Threshold) -> ir.Table:
     """`customer, figure, weight`: the sum in millionths, each value rounded once to 6 decimals, halves up."""
     values = values.filter(values.value.abs() <= LARGEST)
     down = values.value.floor()
     millionths = ((values.value - down) * float(MILLION) + 0.5).floor()
     rounded = down.cast(WHOLE) * _whole(Decimal(MILLION)) + millionths.cast(WHOLE)
-    return values.group_by("customer").aggregate(
-        figure=(rounded * values.weight.cast(WHOLE)).sum().cast(WHOLE), weight=values.weight.sum()
-    )
+    return _add_up(values.select("customer", "weight", figure=rounded * values.weight.cast(WHOLE)))
 
 
-def _measure_percentile(percent: int) -> Callable[[ir.Table, Threshold], ir.Table]:
+def _add_up(sums: ir.Table) -> ir.Table:
+    return sums.group_by("customer").aggregate(figure=sums.figure.sum().cast(WHOLE), weight=sums.weight.sum())
+
+
+def _percentile(percent: int) -> Way:
     """The smallest value such that `percent` of the weight has a value no greater: the nearest rank."""
 
-    def measure(values: ir.Table, threshold: Threshold) -> ir.Table:
-        needed = percent * values.weight.sum()
+    def weigh(values: ir.Table, threshold: Threshold) -> ir.Table:
+        """`customer, total`, and for each place of the threshold's values what weighs `below_` and `at_most_` it."""
+        sides = {"total": values.weight.sum()}
+        for value, place in _places(threshold).items():
+            sides[f"below_{place}"] = ibis.ifelse(values.value < value, values.weight, 0).sum()
+            sides[f"at_most_{place}"] = ibis.ifelse(values.value <= value, values.weight, 0).sum()
+        return values.group_by("customer").aggregate(**sides)
 
-        def reached(within: ir.BooleanValue) -> ir.BooleanValue:
-            return 100 * ibis.ifelse(within, values.weight, 0).sum() >= needed
+    def finish(weights: ir.Table, threshold: Threshold) -> ir.Table:
+        names = [name for name in weights.columns if name != "customer"]
+        sums = weights.group_by("customer").aggregate(**{name: weights[name].sum() for name in names})
 
-        holds = threshold.decide(
-            below=lambda value: reached(values.value < value), at_most=lambda value: reached(values.value <= value)
-        )
-        return values.group_by("customer").aggregate(holds=holds)
+        def reached(side: str, value: float) -> ir.BooleanValue:
+            return 100 * sums[f"{side}_{_places(threshold)[value]}"] >= percent * sums.total
 
-    return measure
+        return sums.mutate(holds=threshold.decide(partial(reached, "below"), partial(reached, "at_most")))
+
+    return Way(weigh, finish)
 
 
-def _percentile_values(values: ir.Table, percent: int) -> ir.Table:
+def _places(threshold: Threshold) -> dict[float, int]:
+    return {value: place for place, value in enumerate(threshold.values)}
+
+
+def _rank(percent: int, values: ir.Table) -> ir.Table:
     """`customer, figure`: the percentile itself."""
     steps = values.group_by("customer", "value").aggregate(weight=values.weight.sum())
     upwards = ibis.window(group_by="customer", order_by="value", preceding=None, following=0)
@@ -229,14 +265,13 @@ def _whole(value: Decimal) -> ir.DecimalScalar:
     return ibis.literal(value, type=WHOLE)
 
 
-MEASURES: dict[str, Callable[[ir.Table, Threshold], ir.Table]] = {
-    "avg": _measure_average,
-    "sum": _measure_sum,
-    "min": _measure_extreme(largest=False),
-    "max": _measure_extreme(largest=True),
-    **{name: _measure_percentile(percent) for name, percent in PERCENTILES.items()},
+WAYS = {
+    "avg": Way(_sum, _hold_average),
+    "sum": Way(_sum, _hold_sum),
+    "min": _extreme(largest=False),
+    "max": _extreme(largest=True),
+    **{name: _percentile(percent) for name, percent in PERCENTILES.items()},
 }
-"How to come to a figure of numbers: from `customer, value, weight`."
 
 
 def parse(value: dict[str, Any], place: Place) -> Aggregate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ibis.expr.types as ir
@@ -14,6 +15,7 @@ from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
 from cohorts.criteria.place import Place, read_object
 from cohorts.criteria.turning import Gaze
 from cohorts.criteria.windows import Clock, Ever, Window, event_span, parse_within
+from ingest.columns.interface import Measure
 
 KEYS = ("first", "within")
 
@@ -30,13 +32,16 @@ class First(MeasuredLeaf):
         return f"first {self.events.words()} {self.window.words}"
 
     def measure(self, source: Source) -> ir.Table:
-        rows = source.matching(self.events, event_span(Ever(), source.clock))
-        firsts = rows.group_by("customer").aggregate(first=rows.time.min())
+        measure = Measure(partial(self._find, source), _earliest, self.key)
+        firsts = source.measured(event_span(Ever(), source.clock), measure)
         span = event_span(self.window, source.clock)
         inside = firsts.first < instant(span.end)
         if span.start is not None:
             inside &= firsts.first >= instant(span.start)
         return firsts.mutate(holds=inside)
+
+    def _find(self, source: Source, rows: ir.Table) -> ir.Table:
+        return _earliest(source.matching(rows, self.events).select("customer", first="time"))
 
     def say(self, figures: Figures, clock: Clock) -> str:
         first = as_utc(figures.get("first"))
@@ -53,6 +58,10 @@ class First(MeasuredLeaf):
     def value(self, figures: Figures) -> str | None:
         first = as_utc(figures.get("first"))
         return first.isoformat().replace("+00:00", "Z") if first else None
+
+
+def _earliest(rows: ir.Table) -> ir.Table:
+    return rows.group_by("customer").aggregate(first=rows["first"].min())
 
 
 def parse(value: dict[str, Any], place: Place) -> First:

@@ -17,14 +17,13 @@ import ibis
 import ibis.expr.types as ir
 from pyroaring import BitMap
 
-from cohorts.criteria.cells import instant
 from cohorts.criteria.events import Events
 from cohorts.criteria.leaf import Before, Evidence, Leaf, Matched, Value, View
 from cohorts.criteria.turning import Gaze, find_turning
 from cohorts.criteria.windows import Clock
 from cohorts.criteria.wording import cut
 from cohorts.enums import Reason
-from ingest.columns.interface import Span
+from ingest.columns.interface import Measure, Span
 from ingest.models import CustomerKind
 
 LONGEST_EVENTS = 200
@@ -36,24 +35,21 @@ Figures = Mapping[str, Any]
 class Source:
     """The events to measure, and the clock that windows and filters are read by.
 
-    `seen_at` leaves only what was visible then, `among` (column `customer`) only those customers.
+    `seen_at` leaves only what was visible then, `among` only those customers.
     """
 
     view: View
     clock: Clock
     seen_at: datetime | None = None
-    among: ir.Table | None = None
+    among: BitMap | None = None
 
-    def events(self, span: Span) -> ir.Table:
-        """The events in a span, as `Snapshot.events` has them."""
-        rows = self.view.snapshot.events(self.view.kind, span)
-        if self.seen_at is not None:
-            rows = rows.filter(rows.time <= instant(self.seen_at), rows.received_at <= instant(self.seen_at))
-        return rows if self.among is None else rows.semi_join(self.among, "customer")
+    def measured(self, span: Span, measure: Measure) -> ir.Table:
+        """What the measure makes of the events in a span."""
+        return self.view.snapshot.measured(self.view.kind, span, measure, seen_at=self.seen_at, among=self.among)
 
-    def matching(self, events: Events, span: Span) -> ir.Table:
-        """Those in a span that a leaf looks at."""
-        return events.among(self.events(span), self.view.snapshot, self.clock)
+    def matching(self, rows: ir.Table, events: Events) -> ir.Table:
+        """The rows of a table of events that a leaf looks at."""
+        return events.among(rows, self.view.snapshot, self.clock)
 
     def weight(self, rows: ir.Table, events: Events) -> ir.IntegerValue:
         """What each row weighs among some events: nothing if it is none of them."""
@@ -62,6 +58,11 @@ class Source:
 
 class MeasuredLeaf(Leaf):
     """The customers whose events measure up."""
+
+    @property
+    def key(self) -> str | None:
+        """What tells this leaf's measures from others; None where the clock decides too."""
+        return None if any(events.moves for events in self.gaze.events) else repr(self)
 
     @abstractmethod
     def measure(self, source: Source) -> ir.Table:
@@ -96,7 +97,7 @@ class MeasuredLeaf(Leaf):
 
     def evaluate(self, view: View) -> Matched:
         """Measures once; the evidence reads the same figures."""
-        measured = view.snapshot.keep(self.measure(Source(view, view.clock)))
+        measured = self.measure(Source(view, view.clock))
         members = self._passing(view, measured)
         return Matched(members, partial(self._explain, view, measured, members))
 
@@ -135,11 +136,11 @@ class MeasuredLeaf(Leaf):
     def _reasons(self, view: View, members: BitMap, ids: BitMap, since: datetime) -> dict[int, Reason]:
         """The reasons that are not the arrival of events: see `performed`, which asks the same with less reading."""
         snapshot = view.snapshot
-        turned_by_events = self._turned(Source(view, view.clock, since, snapshot.among(ids)), members, ids)
+        turned_by_events = self._turned(Source(view, view.clock, since, ids), members, ids)
         rest = ids - turned_by_events - snapshot.erased_since(view.kind, since)
         if not rest:
             return {}
-        aged = self._turned(Source(view, view.at(since), since, snapshot.among(rest)), members, rest)
+        aged = self._turned(Source(view, view.at(since), since, rest), members, rest)
         said = snapshot.changed_profiles(view.kind, since)
         if view.kind == CustomerKind.COMPANY:  # without an event of its own: a user came or left, with all its events
             said |= rest - snapshot.ids(snapshot.new_activity(view.kind, since))

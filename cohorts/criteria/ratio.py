@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import ibis.expr.types as ir
@@ -16,6 +17,7 @@ from cohorts.criteria.thresholds import Threshold, parse_threshold
 from cohorts.criteria.turning import Gaze
 from cohorts.criteria.windows import Clock, Window, event_span, parse_within
 from cohorts.criteria.wording import say_number
+from ingest.columns.interface import Measure
 
 KEYS = ("ratio", "to", "op", "value", "minimum", "within")
 REQUIRED = ("to", "op", "value")
@@ -38,9 +40,15 @@ class Ratio(MeasuredLeaf):
         return f"{ratio} is {self.threshold.words(say_percent)} {self.window.words}{least}"
 
     def measure(self, source: Source) -> ir.Table:
-        rows = source.events(event_span(self.window, source.clock))
+        measure = Measure(partial(self._count, source), self._divide, self.key)
+        return source.measured(event_span(self.window, source.clock), measure)
+
+    def _count(self, source: Source, rows: ir.Table) -> ir.Table:
         weights = rows.select("customer", part=source.weight(rows, self.part), whole=source.weight(rows, self.whole))
-        counts = weights.group_by("customer").aggregate(part=weights.part.sum(), whole=weights.whole.sum())
+        return _add_up(weights.filter((weights.part > 0) | (weights.whole > 0)))
+
+    def _divide(self, counts: ir.Table) -> ir.Table:
+        counts = _add_up(counts)
         counts = counts.filter(counts.whole > 0)
         ratio = counts.part.cast("float64") / counts.whole.cast("float64")
         return counts.mutate(holds=(counts.whole >= self.minimum) & self.threshold.holds(ratio))
@@ -65,6 +73,10 @@ class Ratio(MeasuredLeaf):
 
     def parts(self, figures: Figures) -> dict[str, Value]:
         return {name: int(figures.get(name, 0)) for name in ("part", "whole")}
+
+
+def _add_up(weights: ir.Table) -> ir.Table:
+    return weights.group_by("customer").aggregate(part=weights.part.sum(), whole=weights.whole.sum())
 
 
 def say_percent(share: float) -> str:

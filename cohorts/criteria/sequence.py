@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import ibis
@@ -18,7 +19,7 @@ from cohorts.criteria.place import Place, read_object
 from cohorts.criteria.turning import Gaze
 from cohorts.criteria.windows import TICK, Clock, Window, event_span, parse_within
 from cohorts.criteria.wording import cut
-from ingest.columns.interface import Span
+from ingest.columns.interface import Measure, Span
 
 KEYS = ("sequence", "each_within", "within", "completed")
 FEWEST_STEPS, MOST_STEPS = 2, 10
@@ -46,22 +47,29 @@ class Sequence(MeasuredLeaf):
         return f"{', then '.join(step.words() for step in self.steps)}{limit}"
 
     def measure(self, source: Source) -> ir.Table:
-        """How far each customer came: `reached_0`, ... are the last instants at which a chain reached the step."""
-        reached = self._reach(self._instants(source))
-        chains = reached.group_by("customer").aggregate(**{name: reached[name].max() for name in self._names})
-        chains = chains.filter(chains.reached_0.notnull())
+        measure = Measure(partial(self._instants, source), self._chains, self.key)
+        chains = source.measured(event_span(self.window, source.clock), measure)
         complete = chains[self._names[-1]].notnull()
         return chains.mutate(holds=complete if self.completed else ~complete & self._is_given_up(chains, source.clock))
+
+    def _chains(self, instants: ir.Table) -> ir.Table:
+        """How far each customer came: `reached_0`, ... are the last instants at which a chain reached the step."""
+        reached = self._reach(self._merged(instants))
+        chains = reached.group_by("customer").aggregate(**{name: reached[name].max() for name in self._names})
+        return chains.filter(chains.reached_0.notnull())
 
     @property
     def _names(self) -> list[str]:
         return [f"reached_{place}" for place in range(len(self.steps))]
 
-    def _instants(self, source: Source) -> ir.Table:
-        """`customer, time`, one row for each, and per step whether an event of then is of that step."""
-        rows = source.events(event_span(self.window, source.clock))
+    def _instants(self, source: Source, rows: ir.Table) -> ir.Table:
+        """`customer, time`, one row for each, and per step whether an event of then is of that step; of those only."""
         has = [step.has(rows, source.view.snapshot, source.clock) for step in self.steps]
         rows = rows.select("customer", "time", **{f"is_{place}": each for place, each in enumerate(has)})
+        return self._merged(rows.filter(ibis.or_(*(rows[f"is_{place}"] for place in range(len(has))))))
+
+    def _merged(self, rows: ir.Table) -> ir.Table:
+        """One row for each instant of a customer."""
         return rows.group_by("customer", "time").aggregate(
             **{f"is_{place}": rows[f"is_{place}"].any() for place in range(len(self.steps))}
         )

@@ -8,7 +8,6 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from cohorts.criteria.cells import instant
 from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import LeafKind, Value
 from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
@@ -18,7 +17,7 @@ from cohorts.criteria.thresholds import Threshold, parse_threshold
 from cohorts.criteria.turning import Gaze
 from cohorts.criteria.windows import Between, Clock, Rolling, event_span, parse_within
 from cohorts.criteria.wording import say_number, say_times
-from ingest.columns.interface import Span
+from ingest.columns.interface import Measure, Span
 
 KEYS = ("trend", "change", "percent", "minimum", "within")
 REQUIRED = ("change", "percent")
@@ -39,14 +38,12 @@ class Trend(MeasuredLeaf):
         return f"{self.events.words()} {self._change} {self.window.words} against as long before{least}"
 
     def measure(self, source: Source) -> ir.Table:
-        earlier, now = self._windows(source.clock)
-        rows = source.matching(self.events, Span(earlier.start, now.end))
-        is_now = rows.time >= instant(earlier.end)
-        weights = rows.select(
-            "customer", now=ibis.ifelse(is_now, rows.weight, 0), before=ibis.ifelse(is_now, 0, rows.weight)
+        earlier, span = self._windows(source.clock)
+        measure = Measure(lambda rows: _add_up(source.matching(rows, self.events)), _add_up, self.key)
+        before, now = source.measured(earlier, measure), source.measured(span, measure)
+        counts = before.left_join(now, "customer").select(
+            before.customer, before=before.weight, now=ibis.coalesce(now.weight, 0)
         )
-        counts = weights.group_by("customer").aggregate(now=weights.now.sum(), before=weights.before.sum())
-        counts = counts.filter(counts.before > 0)
         change = ((counts.now - counts.before) * 100).cast("float64") / counts.before.cast("float64")
         return counts.mutate(holds=(counts.before >= self.minimum) & self.threshold.holds(change))
 
@@ -90,6 +87,10 @@ class Trend(MeasuredLeaf):
         if op in (">", ">=") and percent > 0:
             return f"grew by {COMPARISONS[op][1]} {say_number(percent)}%"
         return f"changed by {self.threshold.words(lambda value: f'{say_number(value)}%')}"
+
+
+def _add_up(rows: ir.Table) -> ir.Table:
+    return rows.group_by("customer").aggregate(weight=rows.weight.sum())
 
 
 def parse(value: dict[str, Any], place: Place) -> Trend:

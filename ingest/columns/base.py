@@ -15,7 +15,7 @@ from pyroaring import BitMap
 
 from ingest.columns import seen
 from ingest.columns.identities import Identities
-from ingest.columns.interface import FieldSeen, ValueSeen
+from ingest.columns.interface import FieldSeen, Measure, Span, ValueSeen, instant
 from ingest.columns.layout import COLUMN_TYPES, MAPS
 from ingest.fields import Field, FieldType
 from ingest.models import Customer, CustomerKind, Erasure
@@ -38,6 +38,36 @@ class BaseSnapshot(ABC):
             self._found[key] = find()
         found: Found = self._found[key]  # type: ignore[assignment]
         return found
+
+    # --- Events
+
+    def measured(
+        self,
+        kind: CustomerKind,
+        span: Span,
+        measure: Measure,
+        *,
+        seen_at: datetime | None = None,
+        among: BitMap | None = None,
+    ) -> ir.Table:
+        events = self.events(kind, span)
+        if seen_at is not None:
+            events = events.filter(events.time <= instant(seen_at), events.received_at <= instant(seen_at))
+        if among is not None:
+            events = events.semi_join(self.among(among), "customer")
+        return self.keep(measure.of(events))
+
+    @abstractmethod
+    def events(self, kind: CustomerKind, span: Span) -> ir.Table:
+        """See `interface.Snapshot`."""
+
+    @abstractmethod
+    def among(self, ids: BitMap) -> ir.Table:
+        """See `interface.Snapshot`."""
+
+    @abstractmethod
+    def keep(self, table: ir.Table) -> ir.Table:
+        """See `interface.Snapshot`."""
 
     # --- Values
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
-from collections import Counter
+import weakref
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -20,11 +23,25 @@ from ingest.columns.tables import Cursor, count_rows, make_nothing
 from ingest.models import Segment
 
 log = logging.getLogger(__name__)
+Compiled = TypeVar("Compiled")
 
 BROKEN = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
 """What DuckDB raises when it reads a damaged file, and in other cases too: `Engine.diagnose` tells which it is."""
+KEPT = "kept"
+"""The catalog of tables in memory."""
+CELL = 12
+"""Bytes of a value, about; texts take the length beside it."""
 COMPILED = 2_000
 """Expressions of which a process keeps the SQL."""
+
+
+@dataclass(frozen=True, eq=False)
+class KeptTable:
+    """A table in memory that lives as long as this; `nbytes` is about what it takes."""
+
+    name: str
+    rows: int
+    nbytes: int
 
 
 class Engine:
@@ -43,13 +60,17 @@ class Engine:
         self._uses: Counter[int] = Counter()
         self._sound: dict[str, str] = {}
         self.memo = Memo()
-        self._compiled: dict[Hashable, str] = {}
+        self._numbers = itertools.count()
+        self._unused: deque[str] = deque()
+        self._compiled: dict[Hashable, Any] = {}
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
         """A connection of its own to the instance: temporary tables live and die with it."""
         with self._lock:
             cursor = self._connect().cursor()
+            while self._unused:
+                cursor.execute(f"DROP TABLE IF EXISTS {self._unused.popleft()}")
         try:
             yield cursor
         finally:
@@ -60,6 +81,7 @@ class Engine:
             self.directory.mkdir(parents=True, exist_ok=True)
             self._instance = duckdb.connect(config=self._options)
             make_nothing(self._instance)
+            self._instance.execute(f"ATTACH ':memory:' AS {KEPT}")
         return self._instance
 
     def close(self) -> None:
@@ -69,6 +91,7 @@ class Engine:
                 self._instance.close()
             self._instance = None
             self._attached.clear()
+            self.memo.clear()
 
     @contextmanager
     def attached(self, segments: Sequence[Segment]) -> Iterator[None]:
@@ -115,14 +138,25 @@ class Engine:
             for key in set(self._attached) - {segment.pk for segment in listed}:
                 self._detach(key)
 
-    def compile(self, key: Hashable, make: Callable[[], str]) -> str:
+    def keep(self, run: Callable[[str], Cursor], query: str) -> KeptTable:
+        """A table of what the query finds, for all cursors; it goes when nobody holds it. `run` is a cursor's."""
+        name = f"{KEPT}.t{next(self._numbers)}"
+        run(f"CREATE TABLE {name} AS {query}")
+        columns = run(f"SELECT * FROM {name} LIMIT 0").description or []
+        texts = [f"sum(strlen({column}))" for column, type_, *_ in columns if str(type_) == "VARCHAR"]
+        [(rows, *lengths)] = run(f"SELECT {', '.join(['count(*)', *texts])} FROM {name}").fetchall()
+        kept = KeptTable(name, rows, rows * len(columns) * CELL + sum(length or 0 for length in lengths))
+        weakref.finalize(kept, self._unused.append, name).atexit = False
+        return kept
+
+    def compile(self, key: Hashable, make: Callable[[], Compiled]) -> Compiled:
         """The SQL of an expression that is asked again and again: making it costs as much as running it."""
-        sql = self._compiled.get(key)
-        if sql is None:
+        found: Compiled | None = self._compiled.get(key)
+        if found is None:
             if len(self._compiled) >= COMPILED:
                 self._compiled.clear()
-            sql = self._compiled[key] = make()
-        return sql
+            found = self._compiled[key] = make()
+        return found
 
     def diagnose(self, error: duckdb.Error, segments: Sequence[Segment]) -> Exception:
         """What a failed query means: ColumnsDamaged when a segment's content has changed, else the error itself."""

@@ -89,6 +89,27 @@ class Weighing(Protocol):
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What to find out about each customer's events, in two steps, so that an engine can keep the first for events
+    that never change and the second for customers who did nothing since.
+
+    `reduce` makes of a table as `Snapshot.events` one with the column `customer` and whatever `finish` needs, any
+    number of rows for each; `finish` makes of that one row per customer, from this customer's rows alone. However the
+    events are divided, `finish` must give the same of the parts, each reduced by itself, as of all reduced together:
+    sums are added up, minima and different values taken again. `key` says all there is to say about both steps; None
+    where one of them depends on the clock.
+    """
+
+    reduce: Callable[[ir.Table], ir.Table]
+    finish: Callable[[ir.Table], ir.Table]
+    key: str | None
+
+    def of(self, events: ir.Table) -> ir.Table:
+        """Both steps at once, all that an engine without anything to keep needs."""
+        return self.finish(self.reduce(events))
+
+
+@dataclass(frozen=True)
 class FieldSeen:
     """A field that rows were found to have: how many, by the type of the value."""
 
@@ -142,6 +163,20 @@ class Snapshot(Protocol):
         """The events asked for, of those that `chosen` leaves, in their order: `customer` and NAMED of each.
 
         `chosen` and `key` as for `weigh`.
+        """
+
+    def measured(
+        self,
+        kind: CustomerKind,
+        span: Span,
+        measure: Measure,
+        *,
+        seen_at: datetime | None = None,
+        among: BitMap | None = None,
+    ) -> ir.Table:
+        """What `measure` makes of the events of `events(kind, span)`, computed once.
+
+        `seen_at`, an earlier instant, leaves only what was visible then, `among` only these customers.
         """
 
     def profiles(self, kind: CustomerKind) -> ir.Table:

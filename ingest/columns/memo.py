@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 """The columns of an answer, by name."""
 
-ROOM = 300_000_000
+Answer = TypeVar("Answer")
+"""Arrays, or what tells its size as `nbytes`."""
+
+ROOM = 600_000_000
 """Bytes of answers that one process keeps."""
 
 
@@ -21,15 +24,16 @@ class Memo:
 
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
-        self._kept: OrderedDict[Hashable, Arrays] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Arrays]) -> Arrays:
+    def get(self, key: Hashable, make: Callable[[], Answer]) -> Answer:
         """The answer under the key, made when it is not there. Two threads may both make it."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
+                found: Answer = self._kept[key]
+                return found
         made = make()
         with self._lock:
             self._kept[key] = made
@@ -37,11 +41,18 @@ class Memo:
             self._shrink()
         return made
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._kept.clear()
+
     def _shrink(self) -> None:
         used = sum(map(_size, self._kept.values()))
         while used > self._room:
             used -= _size(self._kept.popitem(last=False)[1])
 
 
-def _size(arrays: Arrays) -> int:
-    return sum(array.nbytes for array in arrays.values())
+def _size(answer: Any) -> int:
+    if isinstance(answer, Mapping):
+        return sum(array.nbytes for array in answer.values())
+    return int(answer.nbytes)

@@ -19,7 +19,7 @@ from ingest.columns.activity import Activity, Seen
 from ingest.columns.base import BaseSnapshot
 from ingest.columns.engine import BROKEN, Engine, catalog
 from ingest.columns.identities import Identities, read_identities
-from ingest.columns.interface import Newest, Span
+from ingest.columns.interface import Measure, Newest, Span
 from ingest.columns.layout import (
     ACTIVITY_ROWS,
     ALL_EVENT_ROWS,
@@ -29,6 +29,7 @@ from ingest.columns.layout import (
     PROFILE_ROWS,
 )
 from ingest.columns.links import link
+from ingest.columns.measuring import Measuring, compile_measure
 from ingest.columns.memo import Arrays
 from ingest.columns.newest import newest_of, newest_source
 from ingest.columns.tables import Cursor
@@ -53,6 +54,7 @@ class DuckDBSnapshot(BaseSnapshot):
         self._visible = Visible(segments, at)
         self._backend = ibis.duckdb.from_connection(cursor)
         self._made: dict[Any, str] = {}
+        self._holds: list[Any] = []
 
     # --- Tables of the interface
 
@@ -90,6 +92,38 @@ class DuckDBSnapshot(BaseSnapshot):
             return str(self._backend.compile(chosen(self._table(SOURCE, ALL_EVENT_ROWS))))
 
         return self._compiled("weigh", key, compile_)
+
+    def measured(
+        self,
+        kind: CustomerKind,
+        span: Span,
+        measure: Measure,
+        *,
+        seen_at: datetime | None = None,
+        among: BitMap | None = None,
+    ) -> ir.Table:
+        if self._keep and measure.key is not None:
+            visible = self._visible if seen_at is None else Visible(self._segments, seen_at)
+            measuring = self._measuring(kind, measure)
+            name = measuring.measure(visible, span, among)
+            if name is not None:
+                return self._table(name, measuring.compiled.schema)
+        return super().measured(kind, span, measure, seen_at=seen_at, among=among)
+
+    def _measuring(self, kind: CustomerKind, measure: Measure) -> Measuring:
+        compiled = self._engine.compile(
+            ("measure", measure.key), lambda: compile_measure(measure, self._backend, self._table)
+        )
+        return Measuring(
+            compiled,
+            _OWNERS[kind],
+            self._engine,
+            run=self._execute,
+            make=self._make_anew,
+            load=self._loaded,
+            hold=self._holds.append,
+            elsewhere=self._elsewhere(kind),
+        )
 
     def _compiled(self, what: str, key: str | None, compile_: Callable[[], str]) -> str:
         return compile_() if key is None else self._engine.compile((what, key), compile_)
@@ -188,16 +222,10 @@ class DuckDBSnapshot(BaseSnapshot):
     # --- Execution
 
     def keep(self, table: ir.Table) -> ir.Table:
-        name = f"kept_{len(self._made)}"
-        self._execute(f"CREATE TEMP TABLE {name} AS {self._backend.compile(table)}")
-        self._made[name] = name
-        return self._table(name, table.schema())
+        return self._table(self._make_anew("TABLE", self._backend.compile(table)), table.schema())
 
     def among(self, ids: BitMap) -> ir.Table:
-        name = f"among_{len(self._made)}"
-        self._load(name, ids)
-        self._made[name] = name
-        return self._table(name, ibis.schema({"customer": "int32"}))
+        return self._table(self._loaded(ids), ibis.schema({"customer": "int32"}))
 
     def ids(self, table: ir.Table) -> BitMap:
         return self._fetch(self._backend.compile(table.select("customer")))
@@ -307,6 +335,19 @@ class DuckDBSnapshot(BaseSnapshot):
         links = self._links()
         return self._make_of("companies", lambda: {"user": links.users, "company": links.links})
 
+    def _elsewhere(self, kind: CustomerKind) -> str | None:
+        """`owner, customer`: the owners, as _OWNERS tells them, whose events count for another customer, if any do."""
+        identities, links = self._identities(), self._links() if kind == CustomerKind.COMPANY else None
+
+        def find() -> Arrays:
+            if links is None:
+                return {"owner": identities.visitors, "customer": identities.users}
+            named = np.concatenate([self._seen.alone, identities.visitors])
+            companies = links.of(identities.of(named))
+            return {"owner": -named[companies > 0], "customer": companies[companies > 0]}
+
+        return self._make_of(("elsewhere", kind), find) if links is not None or identities else None
+
     def _adopting(self) -> str:
         """`user, company` of the users with events that name no company."""
 
@@ -364,6 +405,10 @@ class DuckDBSnapshot(BaseSnapshot):
             self._made[key] = name
         return self._made[key]
 
+    def _make_anew(self, what: str, sql: str) -> str:
+        """Another temporary view or table."""
+        return self._make(what, f"another {len(self._made)}", lambda: sql)
+
     def _make_of(self, key: Hashable, find: Callable[[], Any]) -> str:
         """A view under this key of arrays by column name, or of an Arrow table, that `find` makes."""
         if key not in self._made:
@@ -373,11 +418,12 @@ class DuckDBSnapshot(BaseSnapshot):
             self._made[key] = name
         return self._made[key]
 
-    def _load(self, name: str, ids: BitMap) -> None:
-        given = pa.table({"customer": pa.array(ids.to_array(), pa.uint32())})
-        self._cursor.register("given", given)
-        self._execute(f"CREATE TEMP TABLE {name} AS SELECT customer::INTEGER AS customer FROM given")
+    def _loaded(self, ids: BitMap) -> str:
+        """A temporary table with the column `customer`."""
+        self._cursor.register("given", pa.table({"customer": pa.array(ids.to_array(), pa.int32())}))
+        name = self._make_anew("TABLE", "SELECT customer FROM given")
         self._cursor.unregister("given")
+        return name
 
     def _arrays(self, query: str) -> Arrays:
         """The columns of a query's answer, none of which is null."""
@@ -396,6 +442,13 @@ class DuckDBSnapshot(BaseSnapshot):
 
     def _table(self, name: str, schema: ibis.Schema) -> ir.Table:
         return ops.DatabaseTable(name=name, schema=schema, source=self._backend, namespace=ops.Namespace()).to_expr()
+
+
+_OWNERS = {
+    CustomerKind.USER: "user_id",
+    CustomerKind.COMPANY: "CASE WHEN company_id IS NULL THEN -user_id ELSE company_id END",
+}
+"""Whose an event is, by itself alone: where companies are asked for, those of a user that name none are of `-user`."""
 
 
 def profiles_in(table: str, kind: CustomerKind) -> str:

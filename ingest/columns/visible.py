@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from ingest.columns.engine import catalog
 from ingest.columns.interface import Span
@@ -20,7 +21,7 @@ VALUES = ", ".join(EVENTS.names[EVENTS.get_field_index("type") :])
 """The columns of an event that criteria read."""
 VERSION = ", ".join(VERSIONS.names)
 PAIR = "user_id, company_id, first_time, last_time, first_received"
-DAY = timedelta(days=1)
+DAY, HOUR, TICK = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
 LARGE = 20_000
 """Rows from which on a segment is asked by itself and its answers are kept; smaller ones are asked together."""
 MAPS = "text, number, boolean, moment, present"
@@ -67,7 +68,7 @@ class Visible:
     def _events_of(self, segment: Segment, span: Span, since: datetime | None) -> list[str]:
         """One SELECT, or with `since` two that together have each row once, so that each can skip old row groups."""
         first, last = _times(segment)
-        end = min(span.end, self.at + timedelta(microseconds=1))
+        end = min(span.end, self.at + TICK)
         conditions = []
         if span.start is not None and first < span.start:
             conditions.append(f"time >= {moment(span.start)}")
@@ -84,31 +85,30 @@ class Visible:
         ]
 
     def split(self, span: Span) -> tuple[list[tuple[Segment, Span]], str]:
-        """The visible events in the span, in two parts: whole UTC days of large segments that are complete, and SQL
-        for all others."""
-        end = min(span.end, self.at + timedelta(microseconds=1))
-        days: list[tuple[Segment, Span]] = []
+        """The visible events in the span, in two parts: stretches of large segments that are complete, each of whole
+        UTC days or of whole hours beside them, and SQL for all others."""
+        end = min(span.end, self.at + TICK)
+        stretches: list[tuple[Segment, Span]] = []
         others: list[str] = []
         for segment in self.of(Segment.Kind.EVENTS):
             first, last = _times(segment)
             if (span.start is not None and last < span.start) or first >= end:
                 continue
-            start = first if span.start is None or span.start < first else span.start
-            first_day = _day(first) if start == first else _day(start + DAY - timedelta(microseconds=1))
-            end_of_days = _day(last) + DAY if last < end else _day(end)
-            if segment.rows < LARGE or not self.complete(segment) or first_day >= end_of_days:
+            if segment.rows < LARGE or not self.complete(segment):
                 others += self._events_of(segment, span, None)
                 continue
-            days.append((segment, Span(first_day, end_of_days)))
-            if start < first_day:
-                others += self._events_of(segment, Span(span.start, first_day), None)
-            if last >= end_of_days:
-                others += self._events_of(segment, Span(end_of_days, span.end), None)
-        return days, _union(others, "events", "*")
+            start = span.start if span.start is not None and span.start > first else _floor(first, DAY)
+            stop = end if last >= end else _floor(last, DAY) + DAY
+            borders = _borders(start, stop)
+            stretches += [(segment, Span(*stretch)) for stretch in pairwise(borders)]
+            for ends in ((start, borders[0]), (borders[-1], stop)):
+                if ends[0] < ends[1]:
+                    others += self._events_of(segment, Span(*ends), None)
+        return stretches, _union(others, "events", "*")
 
-    def days_of(self, segment: Segment, days: Span) -> str:
-        """The events of a complete segment in these days."""
-        return " UNION ALL ".join(self._events_of(segment, days, None))
+    def stretch(self, segment: Segment, span: Span) -> str:
+        """The events of a complete segment in a stretch of it."""
+        return " UNION ALL ".join(self._events_of(segment, span, None))
 
     # --- Who was seen when
 
@@ -186,9 +186,18 @@ def within_span(table: str, span: Span) -> str:
     return f"SELECT * FROM {table} WHERE {' AND '.join([*begun, f'time < {moment(span.end)}'])}"
 
 
-def _day(at: datetime) -> datetime:
-    """The UTC midnight before the instant, or the instant."""
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def _borders(start: datetime, stop: datetime) -> list[datetime]:
+    """What cuts a time into whole hours, whole days and whole hours again; where no hour fits in, its end alone."""
+    hours, days = ((_floor(start + unit - TICK, unit), _floor(stop, unit)) for unit in (HOUR, DAY))
+    if hours[0] >= hours[1]:
+        return [stop]
+    return sorted({*hours, *(days if days[0] <= days[1] else ())})
+
+
+def _floor(at: datetime, unit: timedelta) -> datetime:
+    """The beginning of the hour or the day, UTC."""
+    at = at.astimezone(UTC)
+    return at.replace(hour=at.hour if unit == HOUR else 0, minute=0, second=0, microsecond=0)
 
 
 def _times(segment: Segment) -> tuple[datetime, datetime]:

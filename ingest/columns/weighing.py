@@ -1,17 +1,18 @@
-"""Weigh chosen events: by whole days of large segments, which is kept, and what is left in one query."""
+"""Weigh chosen events: by long stretches of large segments, which is kept, and what is left in one query."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from ingest.columns.engine import Engine
 from ingest.columns.identities import Identities
 from ingest.columns.interface import Span
 from ingest.columns.memo import Arrays
 from ingest.columns.visible import Visible, within_span
-from ingest.columns.weights import Adoption, Weights, add_up
+from ingest.columns.weights import Adoption, Weights, add_up, sums
 from ingest.models import CustomerKind, Segment
 
 SOURCE = "source"
@@ -35,9 +36,10 @@ class Weighing:
     def within(self, kind: CustomerKind, span: Span) -> Weights:
         if not self.lasting:
             return self._add_up([self._of(self.visible.events(span), kind)], kind)
-        days, others = self.visible.split(span)
-        kept = [self._of_days(segment, within, kind) for segment, within in days]
-        return self._add_up([*kept, self._of(others, kind)], kind)
+        stretches, others = self.visible.split(span)
+        keys = [self._key(self.visible.stretch(segment, within), segment, kind) for segment, within in stretches]
+        kept = self._kept(keys, kind) if keys else None
+        return add_up([self._of(others, kind)], self.identities(), self._adoption(kind), kept)
 
     def arrived(self, kind: CustomerKind, span: Span, since: datetime) -> Weights:
         return self._add_up([self.arrived_parts(kind, span, since)], kind)
@@ -50,18 +52,27 @@ class Weighing:
         before = Visible(self.visible.segments, then)
         return self._add_up([self._of(before.events(span), kind) for span in spans], kind)
 
-    def _of_days(self, segment: Segment, days: Span, kind: CustomerKind) -> Arrays:
-        """What is in these UTC days of a segment, which change once a day, or never when they are all of it."""
-        source = self.visible.days_of(segment, days)
-        key = ("weights", segment.checksum, self.chosen, kind, source)
-        return self.engine.memo.get(key, lambda: self._of(source, kind))
+    def _key(self, source: str, segment: Segment, kind: CustomerKind) -> tuple[str, ...]:
+        return "weights", segment.checksum, kind, self.chosen, source
+
+    def _kept(self, keys: Sequence[tuple[str, ...]], kind: CustomerKind) -> Arrays:
+        """The sums of stretches, which change once an hour, or never when they are all of a segment."""
+        memo = self.engine.memo
+
+        def sum_up() -> Arrays:
+            return sums([memo.get(key, partial(self._of, key[-1], kind)) for key in keys])
+
+        return memo.get(("sums", *keys), sum_up)
 
     def _of(self, source: str, kind: CustomerKind) -> Arrays:
         sums = f"SELECT {_COLUMNS[kind]}, sum(weight)::BIGINT AS n FROM ({self.chosen}) GROUP BY ALL"
         return self.read(reading(source, sums))
 
     def _add_up(self, parts: Sequence[Arrays], kind: CustomerKind) -> Weights:
-        return add_up(parts, self.identities(), self.adoption() if kind == CustomerKind.COMPANY else None)
+        return add_up(parts, self.identities(), self._adoption(kind))
+
+    def _adoption(self, kind: CustomerKind) -> Adoption | None:
+        return self.adoption() if kind == CustomerKind.COMPANY else None
 
 
 def reading(source: str, sql: str) -> str:

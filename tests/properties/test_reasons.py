@@ -14,7 +14,7 @@ from ingest.columns import open_columns
 from ingest.models import Customer, CustomerKind
 from tests import reference
 from tests.properties.budget import ENGINES_HERE, tried
-from tests.properties.comparing import KEPT_BODIES, recorded
+from tests.properties.comparing import KEEPING, KEPT_BODIES, as_if_large, recorded
 from tests.properties.definitions import OF_EVENTS
 from tests.properties.histories import histories
 from tests.reference_world import Clock as PlainClock
@@ -32,22 +32,23 @@ def test_reasons_are_those_of_the_reference(engine):
         nodes = data.draw(st.lists(leaf, min_size=5, max_size=15))
         now = max(one.at for one in history.received)
         back = data.draw(st.sampled_from([timedelta(seconds=1), *(timedelta(days=days) for days in (1, 7, 8, 30))]))
+        keeping = st.sampled_from(KEEPING[engine])
         with recorded(history.received, history.sealed_after, engine):
             for node in nodes:
-                for user, reason in found_reasons(history, node, now - back, now).items():
+                for user, reason in found_reasons(history, node, now - back, now, data.draw(keeping)).items():
                     assert reason == expected_reason(history, node, user, now - back, now), (node, user, back, now)
 
     agree()
 
 
-def found_reasons(history: Any, node: dict[str, Any], since: datetime, now: datetime) -> dict[str, str]:
+def found_reasons(history: Any, node: dict[str, Any], since: datetime, now: datetime, keep: bool) -> dict[str, str]:
     """Per user whose answer is another than before, the reason that the leaf gives."""
     [leaf] = parse({"version": 1, "match": node}, CustomerKind.USER).leaves.values()
     names = dict(Customer.objects.values_list("pk", "external_id"))
     with open_columns().snapshot(since) as snapshot:
         then = leaf.evaluate(View(snapshot, CustomerKind.USER, Clock(since, history.zone)))
         before = Before(since, snapshot.universe(CustomerKind.USER), {})
-    with open_columns().snapshot(now) as snapshot:
+    with as_if_large(keep), open_columns().snapshot(now, keep=keep) as snapshot:
         answer = leaf.evaluate(View(snapshot, CustomerKind.USER, Clock(now, history.zone)))
         turned = (then.members ^ answer.members) & before.universe & snapshot.universe(CustomerKind.USER)
         return {names[id_]: str(each.reason) for id_, each in answer.evidence(turned, before).items()}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import ibis.expr.types as ir
 import pytest
 from pyroaring import BitMap
 
 from ingest.columns import Snapshot, Span, compact, open_columns
-from ingest.columns.interface import Newest
+from ingest.columns.interface import Measure, Newest
 from ingest.models import CustomerKind, Event, SealQueue, Segment
 from tests.engines import own_columns
 from tests.factories import add_version, enqueue, make_event, name_customer
@@ -45,6 +47,16 @@ def few_of(owned: list[tuple[int, Event]], most: int, first: bool) -> list[tuple
         own = sorted((event.time, event.pk) for of, event in owned if of == owner)
         found += [(owner, pk) for _, pk in (own if first else own[::-1])[:most]]
     return found
+
+
+def measured(snapshot: Snapshot, kind: CustomerKind, span: Span, **which: Any) -> dict[int, int]:
+    """The weights again, by a measure."""
+
+    def add_up(rows: ir.Table) -> ir.Table:
+        return rows.group_by("customer").aggregate(weight=rows.weight.sum())
+
+    found = snapshot.rows(snapshot.measured(kind, span, Measure(add_up, add_up, "weights"), **which))
+    return {row["customer"]: int(row["weight"]) for row in found.to_pylist()}
 
 
 def agree(snapshot: Snapshot, plain: Plain) -> None:
@@ -90,6 +102,11 @@ def agree(snapshot: Snapshot, plain: Plain) -> None:
             assert weighing.within(kind, span).of(everybody) == weights(inside)
             then = [each for each in inside if max(each[1].time, each[1].received_at) <= since]
             assert weighing.seen_then(kind, [span], since).of(everybody) == weights(then)
+            assert measured(snapshot, kind, span) == weights(inside)
+            few = BitMap(list(everybody)[::2])
+            assert measured(snapshot, kind, span, among=few, seen_at=since) == weights(
+                [each for each in then if each[0] in few]
+            )
         for first, when, asked in ((False, None, plain.events(kind)), (True, since, new)):
             span = Span(at - 60 * HOUR, at + HOUR)
             few = Newest(kind, everybody, [span], 2, first=first, since=when)
