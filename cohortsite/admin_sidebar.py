@@ -23,6 +23,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
     "What came in": [
         ("Customers", "person", "ingest.customer"),
         ("Events", "bolt", "ingest.event"),
+        ("Rejected items", "block", "ingest.rejection"),
     ],
     "Access": [
         ("API keys", "key", "ingest.apikey"),

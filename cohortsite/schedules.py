@@ -21,6 +21,7 @@ from django_q.tasks import async_task
 from cohortsite import presence
 from cohortsite.models import WORKER, Heartbeat
 from cohortsite.pipeline import Unit, UnitKind, due_units, run_unit
+from ingest.rejections import prune_rejections
 
 logger = logging.getLogger(__name__)
 
@@ -108,9 +109,10 @@ def abandoned(now: datetime) -> list[int]:
 
 
 def clear_queue(now: datetime) -> None:
-    """Forget the tasks of dead workers, whose work is found again, and old failures."""
+    """Forget the tasks of dead workers, whose work is found again, old failures and old rejections."""
     OrmQ.objects.filter(pk__in=abandoned(now)).delete()
     Task.objects.filter(success=False, stopped__lt=now - KEPT).delete()
+    prune_rejections(now)
 
 
 def start(now: datetime) -> None:

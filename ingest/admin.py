@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
@@ -28,6 +29,7 @@ from ingest.models import (
     Event,
     EventType,
     Lease,
+    Rejection,
     Scope,
     SealQueue,
     Segment,
@@ -237,6 +239,24 @@ class LeaseAdmin(ReadOnlyAdmin):
     search_fields = ["name"]
 
 
+@admin.register(Rejection)
+class RejectionAdmin(ReadOnlyAdmin):
+    """What was refused, by key, sender and reason."""
+
+    list_display = ["last_at", "key_link", "sender", "path", "reason", "items", "first_at"]
+    list_display_links = ["last_at"]
+    list_filter = ["path", ("key", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["key"]
+    search_fields = ["reason", "sender", "=key__id"]
+    ordering = ["-last_at"]
+    fields = ["key_link", "sender", "path", "reason", "items", "first_at", "last_at"]
+    readonly_fields = fields
+
+    @display(description="API key")
+    def key_link(self, rejection: Rejection) -> str:
+        return link(rejection.key)
+
+
 class ApiKeyForm(forms.ModelForm):
     """What can be said of a key; the key itself is made, never typed."""
 
@@ -246,7 +266,7 @@ class ApiKeyForm(forms.ModelForm):
 
     class Meta:
         model = ApiKey
-        fields = ["name", "scopes", "expires_at"]
+        fields = ["name", "scopes", "expires_at", "items_per_minute"]
 
 
 @admin.register(ApiKey)
@@ -254,7 +274,17 @@ class ApiKeyAdmin(ModelAdmin):
     """Keys of senders and API clients; a new one is shown once, after it was made."""
 
     form = ApiKeyForm
-    list_display = ["name", "id", "scopes_", "state", "last_used_at", "expires_at", "created_at", "created_by"]
+    list_display = [
+        "name",
+        "id",
+        "scopes_",
+        "state",
+        "last_used_at",
+        "rejected",
+        "expires_at",
+        "created_at",
+        "created_by",
+    ]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
     list_select_related = ["created_by"]
     search_fields = ["name", "=id"]
@@ -276,9 +306,25 @@ class ApiKeyAdmin(ModelAdmin):
             return
         given: dict[str, Any] = form.cleaned_data
         made, text = make_key(given["name"], given["scopes"], timezone.now(), person(request), given["expires_at"])
+        ApiKey.objects.filter(pk=made.pk).update(items_per_minute=given["items_per_minute"])
         obj.pk, obj.created_at = made.pk, made.created_at
         sentence = "Copy the key now, it is not shown again: <code>{}</code>"
         messages.success(request, format_html(sentence, text))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        since = timezone.now() - timedelta(days=1)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(rejected=Sum("rejections__items", filter=Q(rejections__hour__gte=since)))
+        )
+
+    @display(description="Rejected in a day", ordering="rejected")
+    def rejected(self, key: Any) -> str:
+        """How many items, with the reasons behind them."""
+        if not key.rejected:
+            return ""
+        return list_links((f"{key.rejected:,}", "ingest.rejection", {"key__id__exact": key.pk}))
 
     @display(description="Scopes")
     def scopes_(self, key: ApiKey) -> str:

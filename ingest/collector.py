@@ -25,10 +25,13 @@ from rest_framework.views import APIView
 from ingest import schema
 from ingest.authentication import CollectorAuthentication, HasScope
 from ingest.decode import MAX_WIRE, decode_body, inflate
+from ingest.limits import count_items
 from ingest.models import ApiKey, Scope
 from ingest.parse import PARSERS, Record, Rejected
 from ingest.problems import Problem
 from ingest.record import Recorded, record
+from ingest.rejections import record_rejections
+from ingest.values import clean
 
 logger = logging.getLogger(__name__)
 
@@ -116,15 +119,26 @@ class ReceiveView(CollectorView):
             super().initial(request, *args, **kwargs)
 
     def post(self, request: Request) -> Response:
-        items = request.data
-        if not isinstance(items, list):
-            raise _no_body(request)
-        records, rejected = self._parse(request, items)
+        now = timezone.now()
+        items = self._items(request, now)
+        count_items(_key(request), len(items), now)
+        records, rejected = self._parse(request, items, now)
         if rejected:
             _log(request, len(items), rejected)
+            _note(request, [each["error"] for each in rejected], now)
         if rejected and not records:
             return self.answer_nothing(rejected)
         return self.answer(record(records), rejected)
+
+    def _items(self, request: Request, now: datetime) -> list[Any]:
+        """What the body holds. Raises Problem when it cannot be read, which is noted too."""
+        try:
+            if isinstance(request.data, list):
+                return request.data
+            raise _no_body(request)
+        except Problem as problem:
+            _note(request, [str(problem.detail)], now)
+            raise
 
     def answer(self, recorded: Recorded, rejected: list[dict[str, Any]]) -> Response:
         """What the sender is told after the commit."""
@@ -142,8 +156,8 @@ class ReceiveView(CollectorView):
         from_browser = request.headers.get("X-Moesif-SDK", "").startswith("moesif-browser")
         return lambda item: (parse(item, now, from_browser=from_browser),)
 
-    def _parse(self, request: Request, items: list[Any]) -> tuple[list[Record], list[dict[str, Any]]]:
-        read = self.read(request, timezone.now())
+    def _parse(self, request: Request, items: list[Any], now: datetime) -> tuple[list[Record], list[dict[str, Any]]]:
+        read = self.read(request, now)
         records: list[Record] = []
         rejected: list[dict[str, Any]] = []
         for index, item in enumerate(items):
@@ -235,10 +249,21 @@ def _nothing_usable(rejected: list[dict[str, Any]]) -> Problem:
     return Problem(400, "nothing_usable", detail, errors, answer)
 
 
+def _key(request: Request) -> ApiKey:
+    """The key that the view lets in."""
+    assert isinstance(request.auth, ApiKey)
+    return request.auth
+
+
+def _note(request: Request, reasons: list[str], now: datetime) -> None:
+    """Count what was refused, for the administrator."""
+    sender = request.headers.get("X-Moesif-SDK") or request.headers.get("User-Agent", "")
+    record_rejections(_key(request), request.path, clean(sender), reasons, now)
+
+
 def _log(request: Request, items: int, rejected: list[dict[str, Any]]) -> None:
     """Tell the administrator; the messages name fields, never values."""
-    key = request.auth.pk if isinstance(request.auth, ApiKey) else "?"
     logger.warning(
         "%s from key %s: %d of %d items rejected, first: [%d] %s",
-        request.path, key, len(rejected), items, rejected[0]["index"], rejected[0]["error"],
+        request.path, _key(request).pk, len(rejected), items, rejected[0]["index"], rejected[0]["error"],
     )  # fmt: skip

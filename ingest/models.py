@@ -225,9 +225,39 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     "To the minute."
+    items_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Beyond it a sender is refused (429), and most clients lose what they sent."
+    )
+    "No limit when empty."
+    minute = models.BigIntegerField(default=0, editable=False)
+    items_in_minute = models.BigIntegerField(default=0, editable=False)
+    "What a key with a limit has sent in that minute (since 1970)."
 
     class Meta:
         verbose_name = "API key"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"
+
+
+class Rejection(models.Model):
+    """Items of a sender that could not be used, counted by reason and hour. Names fields, never values."""
+
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="rejections")
+    path = models.CharField(max_length=50)
+    "The endpoint, e.g. `/v1/events/batch`."
+    sender = models.CharField(max_length=100, blank=True)
+    "The SDK or program that sent them, as it calls itself."
+    reason = models.CharField(max_length=300)
+    hour = models.DateTimeField()
+    items = models.PositiveIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["key", "hour", "path", "sender", "reason"], name="rejection_reason")
+        ]
+
+    def __str__(self) -> str:
+        return self.reason

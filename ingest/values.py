@@ -114,3 +114,8 @@ _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "this text
 def shown(value: object) -> str:
     """What was given, named by kind alone: values may be secrets, and messages go to logs."""
     return _KINDS.get(type(value), "null")
+
+
+def clean(text: str) -> str:
+    """The text without what a database or a page would stumble over."""
+    return _NOT_IN_IDENTIFIERS.sub("\ufffd", text).encode("utf-8", "replace").decode()

@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipChange
 from ingest.keys import make_key
-from ingest.models import ApiKey, Customer, CustomerKind, CustomerVersion, Event, EventType, Scope, SealQueue
+from ingest.models import ApiKey, Customer, CustomerKind, CustomerVersion, Event, EventType, Rejection, Scope, SealQueue
 from notifications.models import (
     Attempt,
     Batch,
@@ -43,6 +43,12 @@ def make_api_key(*scopes: Scope) -> str:
 
 def make_key_row() -> ApiKey:
     return make_key("test", [Scope.COLLECTOR], NOON)[0]
+
+
+def make_rejection(key: ApiKey | None = None, **values) -> Rejection:
+    defaults = {"path": "/v1/events", "sender": "moesif-nodejs/3.11.0", "reason": "request.time: expected a time"}
+    times = dict.fromkeys(("hour", "first_at", "last_at"), NOON)
+    return Rejection.objects.create(key=key or make_key_row(), **{"items": 3, **defaults, **times, **values})
 
 
 def make_customer(

@@ -13,7 +13,7 @@ from django_q.signing import SignedPackage
 from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipChange
 from cohortsite.admin_sidebar import GROUPS
 from cohortsite.models import Heartbeat, Process
-from ingest.models import ApiKey, Customer, CustomerVersion, Erasure, Event, Lease, SealQueue, Segment
+from ingest.models import ApiKey, Customer, CustomerVersion, Erasure, Event, Lease, Rejection, SealQueue, Segment
 from notifications.models import (
     Attempt,
     Batch,
@@ -70,6 +70,7 @@ MAKERS = {
     Erasure: lambda: Erasure.objects.create(customer=factories.make_customer(), erased_at=NOON, events=3),
     Lease: lambda: Lease.objects.create(name=f"lease {next(NUMBERS)}", leased_until=NOON),
     ApiKey: factories.make_key_row,
+    Rejection: factories.make_rejection,
     Cohort: lambda: factories.make_membership(factories.make_cohort(), factories.make_customer()).cohort,
     Membership: lambda: factories.make_membership(factories.make_cohort(), factories.make_customer()),
     Baseline: lambda: factories.make_membership(factories.make_cohort()).cohort.baselines.get(),
@@ -165,6 +166,7 @@ def test_a_list_can_be_searched_and_shows_no_bytes(boss, model):
         Segment,
         Erasure,
         Lease,
+        Rejection,
         Membership,
         Baseline,
         Evaluation,

@@ -5,17 +5,22 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import socket
+import subprocess
+import sys
 import zlib
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import OperationalError
+from django.conf import settings
+from django.db import OperationalError, connection
 from django.utils import timezone
 
-from ingest import collector, decode
+from ingest import collector, decode, keys
 from ingest.keys import find_key, make_key, revoke_key
-from ingest.models import Customer, CustomerVersion, Event, Scope, SealQueue
+from ingest.models import ApiKey, Customer, CustomerVersion, Event, Scope, SealQueue
 from tests.factories import make_api_key
 from tests.ingest.items import action, event, gzipped, send
 
@@ -409,3 +414,55 @@ def test_secrets_are_never_stored(client, collector_key):
     )
     send(client, "/v1/events", sent, collector_key)
     assert "canary" not in json.dumps(Event.objects.get().fields)
+
+
+@contextmanager
+def locked_events():
+    """Somebody else holds the events for as long as the block lasts."""
+    other = connection.copy()
+    with connection.cursor() as cursor, other.cursor() as rival:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET lock_timeout = '200ms'")
+            rival.execute("BEGIN")
+            rival.execute("LOCK TABLE ingest_event IN ACCESS EXCLUSIVE MODE")
+        else:
+            cursor.execute("PRAGMA busy_timeout = 200")
+            rival.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.close()
+        connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_that_lasts_too_long_gets_503_and_nothing_is_stored(client):
+    key = make_api_key(Scope.COLLECTOR)
+    ApiKey.objects.update(last_used_at=timezone.now())
+    with locked_events():
+        answer = send(client, "/v1/events", event(user_id="u1"), key)
+    assert (answer.status_code, answer["Retry-After"], answer.json()["code"]) == (503, "5", "unavailable")
+    assert send(client, "/v1/events", event(user_id="u1"), key).json()["accepted"] == 1
+
+
+def test_a_database_that_is_away_gets_503(tmp_path):
+    """A site of its own, with an address at which no server listens."""
+    code = """
+import django
+django.setup()
+from django.test import Client
+headers = {"X-Moesif-Application-Id": "%s"}
+client = Client(raise_request_exception=False)
+for path in ("/v1/events", "/v1/batch", "/v1/traces"):
+    answer = client.post(path, b"[]", content_type="application/json", headers=headers)
+    print(answer.status_code, answer.get("Retry-After"))
+print(client.get("/v1/config").status_code)
+"""
+    body = f"ck_live_{'a' * 8}_{'b' * 43}"
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "cohortsite.settings", "DATA_DIR": str(tmp_path),
+           "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "ALLOWED_HOSTS": "testserver"}  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-c", code % (body + keys._checksum(body))],
+        env=env, capture_output=True, text=True, timeout=120, cwd=settings.BASE_DIR,
+    )  # fmt: skip
+    assert run.stdout.splitlines() == ["503 5"] * 3 + ["200"]
