@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Max, Q, Sum
+from django.db.models import F, Max, Q, Sum
 from django.urls import reverse
 
 from cohorts.models import Cohort, Evaluation
@@ -209,10 +209,17 @@ def _cohorts(now: datetime) -> list[Check]:
 
 
 def _channels() -> list[Check]:
-    failing = list(Channel.objects.filter(paused_at=None).exclude(last_error="").order_by("name")[:COHORTS_SHOWN])
+    failing = Channel.objects.filter(Q(paused_at=None) | Q(paused_at=F("disabled_at"))).exclude(last_error="")
+    words = {"disabled": "switched off"}
     faults = [
-        Check(channel.name, "bad", "failing", channel.last_error, reverse("channel", args=[channel.pk]))
-        for channel in failing
+        Check(
+            channel.name,
+            "bad",
+            words.get(channel.state, "failing"),
+            channel.last_error,
+            reverse("channel", args=[channel.pk]),
+        )
+        for channel in failing.order_by("name")[:COHORTS_SHOWN]
     ]
     return faults or [Check("Channels", "good", "none failing")]
 

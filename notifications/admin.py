@@ -24,7 +24,9 @@ from notifications.channels import CHANNELS, addresses
 from notifications.channels.base import ChannelKind
 from notifications.delivery import send_test
 from notifications.forms import ChannelForm
+from notifications.limits import TOO_MANY, may_test
 from notifications.models import Channel, Subscription
+from notifications.rotation import NoSecret, rotate_secret
 
 __all__ = ["ChannelAdmin", "SubscriptionAdmin", "admin_holds", "admin_log"]
 
@@ -44,7 +46,7 @@ class ChannelAdmin(PausableAdmin):
     ordering = ["name"]
     readonly_fields = ["kind_", "state", "last_success_at", "failing_since", "last_error", "related"]
     actions = ["test_selected", *PausableAdmin.actions]
-    actions_detail = ["test", *PausableAdmin.actions_detail]
+    actions_detail = ["test", "rotate", *PausableAdmin.actions_detail]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
         return super().get_queryset(request).annotate(subscribed=Count("subscriptions"))
@@ -89,9 +91,7 @@ class ChannelAdmin(PausableAdmin):
             return
         obj.kind, obj.created_at, obj.created_by = form.kind.kind, timezone.now(), person(request)
         obj.save()
-        for name, secret in form.kind.shown_once(obj.config).items():
-            sentence = "Copy the {} now, it is not shown again: <code>{}</code>"
-            messages.success(request, format_html(sentence, name, secret))
+        _tell_secrets(request, obj)
 
     @display(description="Kind")
     def kind_(self, channel: Channel) -> str:
@@ -102,7 +102,14 @@ class ChannelAdmin(PausableAdmin):
         return channel.where
 
     @display(
-        description="State", label={"working": "success", "unused": "default", "paused": "warning", "failing": "danger"}
+        description="State",
+        label={
+            "working": "success",
+            "unused": "default",
+            "paused": "warning",
+            "failing": "danger",
+            "disabled": "danger",
+        },
     )
     def state(self, channel: Channel) -> str:
         return channel.state
@@ -125,9 +132,13 @@ class ChannelAdmin(PausableAdmin):
     @admin.action(description="Send a test", permissions=["change"])
     def test_selected(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
         for channel in queryset:
+            if not may_test(f"person {request.user.pk}"):
+                messages.error(request, TOO_MANY)
+                return
             outcome = send_test(channel, timezone.now())
             if outcome.succeeded:
-                messages.success(request, f"{channel}: the test was taken ({outcome.status}). {outcome.answer}")
+                answer = outcome.answer if request.user.has_perm("notifications.view_answer") else ""
+                messages.success(request, f"{channel}: the test was taken ({outcome.status}). {answer}")
             else:
                 messages.error(request, f"{channel}: the test failed: {outcome.error}")
 
@@ -139,6 +150,31 @@ class ChannelAdmin(PausableAdmin):
     )
     def test(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         return act_on_one(self, request, object_id, self.test_selected)
+
+    @admin.action(description="Rotate the secret", permissions=["change"])
+    def rotate_selected(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
+        for channel in queryset:
+            try:
+                _tell_secrets(request, rotate_secret(channel.pk, timezone.now()))
+            except NoSecret:
+                messages.error(request, f"{channel}: only webhooks have a signing secret.")
+
+    @action(
+        description="Rotate the secret",
+        icon="key",
+        permissions=["change"],
+        dialog=confirm(
+            "Make a new signing secret?", "For 24 hours requests carry the signatures of both.", "Make a new secret"
+        ),
+    )
+    def rotate(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return act_on_one(self, request, object_id, self.rotate_selected)
+
+
+def _tell_secrets(request: HttpRequest, channel: Channel) -> None:
+    for name, secret in CHANNELS[channel.kind].shown_once(channel.config).items():
+        sentence = "Copy the {} now, it is not shown again: <code>{}</code>"
+        messages.success(request, format_html(sentence, name, secret))
 
 
 def _warn(request: HttpRequest) -> None:

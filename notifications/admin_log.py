@@ -35,6 +35,9 @@ class AttemptInline(ReadOnlyInline):
     readonly_fields = fields
     ordering = ["number"]
 
+    def get_fields(self, request: HttpRequest, obj: Delivery | None = None) -> list[str]:
+        return shown_to(request, self.fields)
+
     @display(description="Took")
     def took(self, attempt: Attempt) -> str:
         return took(attempt)
@@ -214,6 +217,9 @@ class AttemptAdmin(LongListAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
         return super().get_queryset(request).defer("delivery__content", "delivery__channel__config")
 
+    def get_fields(self, request: HttpRequest, obj: Attempt | None = None) -> list[str]:
+        return shown_to(request, self.fields)
+
     @display(description="Delivery")
     def delivery_link(self, attempt: Attempt) -> str:
         return link(attempt.delivery)
@@ -248,6 +254,13 @@ class NoticeAdmin(LongListAdmin):
     @display(description="Message")
     def message(self, notice: Notice) -> SafeString:
         return format_html('<pre class="whitespace-pre-wrap break-all text-xs">{}</pre>', notice.content)
+
+
+def shown_to(request: HttpRequest, fields: list[str]) -> list[str]:
+    """What a destination answered is for administrators: it may come from a network that others cannot see."""
+    return (
+        fields if request.user.has_perm("notifications.view_answer") else [name for name in fields if name != "answer"]
+    )
 
 
 def took(attempt: Attempt) -> str:

@@ -28,8 +28,11 @@ from ingest.models import ApiKey, Scope
 from ingest.problems import Problem
 from notifications.batching import subscribe
 from notifications.channels import CHANNELS, kind_choices
+from notifications.channels.webhook import ROTATION
 from notifications.delivery import replay, send_test
+from notifications.limits import TOO_MANY, may_test
 from notifications.models import Channel, Delivery, Subscription
+from notifications.rotation import NoSecret, rotate_secret
 from notifications.serializers import (
     ChannelSerializer,
     CreatedChannelSerializer,
@@ -37,6 +40,7 @@ from notifications.serializers import (
     DeliverySerializer,
     OutcomeSerializer,
     ReplayedSerializer,
+    RotatedSerializer,
     SelectionSerializer,
     SubscriptionSerializer,
 )
@@ -65,7 +69,8 @@ class ChannelViewSet(viewsets.ModelViewSet[Channel]):
     required_verbs: dict[str, str] = {}
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "may_manage": _may_manage(self.request)}
+        context = {**super().get_serializer_context(), "may_manage": _may_manage(self.request)}
+        return {**context, "may_read_answers": _may_read_answers(self.request)}
 
     @extend_schema(request=ChannelSerializer, responses={201: CreatedChannelSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -114,7 +119,23 @@ class ChannelViewSet(viewsets.ModelViewSet[Channel]):
     @action(detail=True, methods=["post"], required_verbs={"POST": "change"})
     def test(self, request: Request, pk: str) -> Response:
         """Send a test now, by the same path as real notifications, and tell what the destination answered."""
-        return Response(OutcomeSerializer(send_test(self.get_object(), timezone.now())).data)
+        channel = self.get_object()
+        if not may_test(f"key {request.auth.pk}" if isinstance(request.auth, ApiKey) else f"person {request.user.pk}"):
+            raise Problem(429, "too_many_tests", TOO_MANY)
+        outcome = send_test(channel, timezone.now())
+        return Response(OutcomeSerializer(outcome, context=self.get_serializer_context()).data)
+
+    @extend_schema(request=None, responses=RotatedSerializer)
+    @action(detail=True, methods=["post"], required_verbs={"POST": "change"})
+    def rotate(self, request: Request, pk: str) -> Response:
+        """Give a webhook a new signing secret, told here and not again. The one before signs too for 24 hours."""
+        now = timezone.now()
+        try:
+            channel = rotate_secret(self.get_object().pk, now)
+        except NoSecret:
+            raise Problem(409, "no_secret", "Only webhooks have a signing secret.") from None
+        told_once = CHANNELS[channel.kind].shown_once(channel.config)
+        return Response(RotatedSerializer({**told_once, "previous_until": now + ROTATION}).data)
 
 
 class SubscriptionFilter(filters.FilterSet):
@@ -196,7 +217,8 @@ class DeliveryViewSet(viewsets.ReadOnlyModelViewSet[Delivery]):
     @extend_schema(responses=DeliveryDetailSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A delivery with its content and every attempt."""
-        return Response(DeliveryDetailSerializer(self.get_object()).data)
+        context = {"may_read_answers": _may_read_answers(request)}
+        return Response(DeliveryDetailSerializer(self.get_object(), context=context).data)
 
     @extend_schema(request=None, responses=DeliverySerializer)
     @action(detail=True, methods=["post"])
@@ -236,6 +258,12 @@ def _may_manage(request: Request) -> bool:
     if isinstance(request.auth, ApiKey):
         return Scope.ADMIN in request.auth.scopes
     return request.user.has_perm("notifications.change_channel")
+
+
+def _may_read_answers(request: Request) -> bool:
+    if isinstance(request.auth, ApiKey):
+        return Scope.ADMIN in request.auth.scopes
+    return request.user.has_perm("notifications.view_answer")
 
 
 def _person(request: Request) -> Any:

@@ -24,6 +24,7 @@ from notifications.channels.base import Letter, Outcome
 from notifications.message import Message
 from notifications.models import Attempt, Channel, Delivery, Subscription
 from notifications.sending import send
+from notifications.standing import mark_channel, mark_tested
 
 DELAYS = (
     timedelta(0),
@@ -41,8 +42,6 @@ DELAYS = (
 JITTER = 0.1
 LEASE = timedelta(seconds=60)
 """How long a claim holds: several times what a send may take."""
-REST = 4
-"""How much longer than a failed attempt took its channel rests: one that hangs holds a fifth of one worker."""
 SETTLED = (Delivery.State.DELIVERED, Delivery.State.DEAD)
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(hours=24)
 """Bounds of what a destination may ask for."""
@@ -108,7 +107,7 @@ def send_test(channel: Channel, now: datetime, message: Message | None = None) -
     ]
     outcomes = [send(channel, letter) for letter in letters]
     outcome = next((outcome for outcome in outcomes if not outcome.succeeded), outcomes[-1])
-    mark_channel(channel.pk, outcome, now)
+    mark_tested(channel.pk, outcome, now)
     return outcome
 
 
@@ -155,16 +154,6 @@ def mark_replayed(deliveries: QuerySet[Delivery], now: datetime) -> int:
         delivered_at=None,
         last_error="",
     )
-
-
-def mark_channel(channel_id: uuid.UUID, outcome: Outcome, at: datetime, took: timedelta = timedelta()) -> None:
-    """Note on the channel how the newest attempt went, which ended `at`."""
-    channel = Channel.objects.filter(pk=channel_id)
-    if outcome.succeeded:
-        channel.update(served_at=at, rests_until=None, last_success_at=at, failing_since=None, last_error="")
-    else:
-        channel.update(served_at=at, rests_until=at + REST * took, last_error=outcome.error)
-        channel.filter(failing_since=None).update(failing_since=at)
 
 
 def _claim(delivery_id: uuid.UUID, now: datetime) -> Claim | None:

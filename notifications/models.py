@@ -69,7 +69,11 @@ class Channel(EditedByPeople):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL
     )
+    disabled_at = models.DateTimeField(null=True, editable=False)
+    "When the site itself paused it, since nothing arrived there; kept until something arrives again."
     failing_since = models.DateTimeField(null=True, editable=False)
+    failed_attempts = models.PositiveIntegerField(default=0, editable=False)
+    "Without a success in between."
     last_error = models.TextField(blank=True, editable=False)
     "The newest failure in words; cleared by a success."
     last_success_at = models.DateTimeField(null=True, editable=False)
@@ -83,9 +87,9 @@ class Channel(EditedByPeople):
 
     @property
     def state(self) -> str:
-        """`paused`, `failing`, `working`, or `unused` while nothing has been sent."""
+        """`disabled` (by the site), `paused`, `failing`, `working`, or `unused` while nothing has been sent."""
         if self.paused_at:
-            return "paused"
+            return "disabled" if self.paused_at == self.disabled_at else "paused"
         if self.last_error:
             return "failing"
         return "working" if self.last_success_at else "unused"
@@ -383,9 +387,32 @@ class Attempt(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_number")]
+        permissions = [("view_answer", "Can read what destinations answered")]
 
     def __str__(self) -> str:
         return f"Attempt {self.number}"
+
+
+class Suppression(models.Model):
+    """An address of email to which nothing is sent any more, until somebody lifts it."""
+
+    class Reason(models.TextChoices):
+        UNSUBSCRIBED = "unsubscribed", "unsubscribed"
+        BOUNCED = "bounced", "mail came back"
+        COMPLAINED = "complained", "complained of spam"
+
+    address = models.CharField(max_length=254, unique=True)
+    "Lower case."
+    reason = models.CharField(max_length=12, choices=Reason.choices)
+    detail = models.CharField(max_length=300, blank=True)
+    "What the mail provider said."
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["-created_at"], name="suppression_newest")]
+
+    def __str__(self) -> str:
+        return self.address
 
 
 class Notice(models.Model):
@@ -394,7 +421,8 @@ class Notice(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.CharField(max_length=100)
     "What it is about: of the same thing each recipient is told once."
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="notices", db_index=False)
+    channel = models.ForeignKey(Channel, null=True, on_delete=models.CASCADE, related_name="notices", db_index=False)
+    "None for a mail to a person of this site, which needs no channel."
     recipient = models.CharField(max_length=254, blank=True)
     title = models.CharField(max_length=300)
     content = models.TextField()
@@ -407,7 +435,10 @@ class Notice(models.Model):
     last_error = models.TextField(blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["channel", "recipient", "key"], name="notice_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "recipient", "key"], name="notice_once"),
+            models.UniqueConstraint(fields=["recipient", "key"], condition=Q(channel=None), name="mailed_notice_once"),
+        ]
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=Q(next_attempt_at__isnull=False), name="notice_due")
         ]

@@ -1,4 +1,4 @@
-"""Tell those who operate the site that something needs them: by the channels that they chose for it.
+"""Tell those who operate the site that something needs them: by the channels that they chose for it, and by mail.
 
 `tell_operators` writes a notice in the transaction of what it is about; each cycle sends those that wait. Nothing
 else in the product knows how: a held batch and a channel that fails are told of in the same way.
@@ -7,12 +7,15 @@ else in the product knows how: a held batch and a channel that fails are told of
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import F
+from django.contrib.auth.models import User
+from django.db.models import F, QuerySet
 
 from notifications.channels import CHANNELS
 from notifications.channels.base import Letter
+from notifications.channels.email import Email
 from notifications.message import NoticeText
 from notifications.models import Channel, Notice
 from notifications.sending import send
@@ -28,22 +31,50 @@ DELAYS = (
 """After each attempt; the last one is followed by nothing."""
 
 
-def tell_operators(key: str, title: str, text: str, url: str, now: datetime, besides: Channel | None = None) -> int:
+def tell_operators(
+    key: str,
+    title: str,
+    text: str,
+    url: str,
+    now: datetime,
+    besides: Channel | None = None,
+    owner: User | None = None,
+) -> int:
     """Let every channel of the operators tell this, `besides` one (that the notice is about); how many they are.
 
-    `key` says what it is about, e.g. `held 42`: of the same thing each channel tells once. `url` is the page to go to.
+    Its `owner` gets a mail; where nobody would be told otherwise, everybody who manages channels does. `key` says what
+    it is about, e.g. `held 42`: of the same thing each channel tells once. `url` is the page to go to.
     """
     channels = Channel.objects.filter(tells_operators=True)
     if besides is not None:
         channels = channels.exclude(pk=besides.pk)
-    notices = [
-        _notice(channel, recipient, key, NoticeText(str(uuid.uuid4()), now, title, text, url))
+    to = [
+        (channel, recipient)
         for channel in channels
         if channel.is_readable
         for recipient in CHANNELS[channel.kind].destinations(channel.config)
     ]
+    mailed = _addresses([owner]) or ([] if to else _addresses(_managers()))
+    to += [(_mail_to(address), address) for address in mailed if address not in {told for _, told in to}]
+    notices = [
+        _notice(channel, recipient, key, NoticeText(str(uuid.uuid4()), now, title, text, url))
+        for channel, recipient in to
+    ]
     Notice.objects.bulk_create(notices, ignore_conflicts=True)
     return len(notices)
+
+
+def _managers() -> QuerySet[User]:
+    return User.objects.with_perm("notifications.change_channel", backend="django.contrib.auth.backends.ModelBackend")
+
+
+def _addresses(people: Iterable[User | None]) -> list[str]:
+    return [person.email for person in people if person is not None and person.is_active and person.email]
+
+
+def _mail_to(address: str) -> Channel:
+    """A channel that is not stored, for a mail to a person of this site."""
+    return Channel(kind=Email.kind, name=address, config={"recipients": [address]})
 
 
 def due_notices(now: datetime) -> list[uuid.UUID]:
@@ -58,9 +89,12 @@ def send_notice(notice_id: uuid.UUID, now: datetime) -> Notice | None:
     The claim already names the time of the next attempt, so that one which is cut off follows the same schedule.
     """
     notice = Notice.objects.select_related("channel").filter(pk=notice_id).first()
-    if notice is None or notice.channel.paused_at or not _claim(notice, now):
+    if notice is None:
         return None
-    outcome = send(notice.channel, Letter(str(notice.pk), notice.content, notice.recipient))
+    channel = notice.channel or _mail_to(notice.recipient)
+    if channel.paused_at or not _claim(notice, now):
+        return None
+    outcome = send(channel, Letter(str(notice.pk), notice.content, notice.recipient))
     told = Notice.objects.filter(pk=notice.pk)
     if outcome.succeeded:
         told.update(sent_at=now, next_attempt_at=None, last_error="")
@@ -82,7 +116,7 @@ def _notice(channel: Channel, recipient: str, key: str, text: NoticeText) -> Not
     return Notice(
         id=uuid.UUID(text.id),
         key=key,
-        channel=channel,
+        channel=None if channel._state.adding else channel,
         recipient=recipient,
         title=text.title,
         content=CHANNELS[channel.kind].write_notice(text),

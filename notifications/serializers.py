@@ -46,6 +46,11 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
     config = ConfigField(allow_null=True, help_text='`{"url": ...}` for a webhook, `{"recipients": [...]}` for email.')
     summary = serializers.SerializerMethodField(help_text="Where it goes, without secrets.")
     paused = PausedField(source="paused_at", required=False)
+    state = serializers.ChoiceField(
+        choices=["disabled", "paused", "failing", "working", "unused"],
+        read_only=True,
+        help_text="`disabled`: paused by the site, since nothing arrived there; resume it by `paused: false`.",
+    )
     last_error = serializers.SerializerMethodField(help_text="The newest failure; null after a success.")
 
     class Meta:
@@ -59,12 +64,14 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
             "summary",
             "tells_operators",
             "paused",
+            "state",
             "created_at",
+            "disabled_at",
             "failing_since",
             "last_error",
             "last_success_at",
         ]
-        read_only_fields = ["id", "created_at", "failing_since", "last_success_at"]
+        read_only_fields = ["id", "created_at", "disabled_at", "failing_since", "last_success_at"]
         extra_kwargs = {"tells_operators": {"help_text": "Tell operators here when something needs them."}}
 
     def get_summary(self, channel: Channel) -> str:
@@ -128,13 +135,27 @@ class CreatedChannelSerializer(ChannelSerializer):
         fields = [*ChannelSerializer.Meta.fields, "secret"]
 
 
+class AnswerField(serializers.CharField):
+    """What a destination answered. For administrators: it may be an answer from a network that others cannot see."""
+
+    def to_representation(self, value: Any) -> str:
+        return super().to_representation(value) if self.context.get("may_read_answers") else ""
+
+
 class OutcomeSerializer(serializers.Serializer[Any]):
     """What became of a test."""
 
     succeeded = serializers.BooleanField()
     status = serializers.CharField(help_text="What the destination answered, e.g. an HTTP status.")
-    answer = serializers.CharField(help_text="The start of the answer.")
+    answer = AnswerField(help_text="The start of the answer, for administrators.")
     error = serializers.CharField(help_text="Why it failed.")
+
+
+class RotatedSerializer(serializers.Serializer[Any]):
+    """A new signing secret."""
+
+    secret = serializers.CharField(help_text="Is not told again.")
+    previous_until = serializers.DateTimeField(help_text="Until then the secret before signs too.")
 
 
 class SubscriptionSerializer(StrictSerializer, serializers.ModelSerializer[Subscription]):
@@ -200,6 +221,7 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
     """One try of a delivery."""
 
     duration = serializers.SerializerMethodField(help_text="Seconds; null when it was cut off.")
+    answer = AnswerField(read_only=True, help_text="The start of the answer, for administrators.")
 
     class Meta:
         model = Attempt

@@ -27,6 +27,7 @@ pages = [
     path("channels/<uuid:pk>/test/", channels.test, name="test_channel"),
     path("channels/<uuid:pk>/pause/", channels.pause, {"paused": True}, name="pause_channel"),
     path("channels/<uuid:pk>/resume/", channels.pause, {"paused": False}, name="resume_channel"),
+    path("channels/<uuid:pk>/rotate/", channels.rotate, name="rotate_channel"),
     path("channels/<uuid:pk>/delete/", channels.delete, name="delete_channel"),
     path("deliveries/", deliveries.deliveries, name="deliveries"),
     path("deliveries/replay/", deliveries.replay_selected, name="replay_deliveries"),

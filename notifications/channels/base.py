@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,7 +13,7 @@ from django import forms
 from notifications.message import Message, NoticeText
 
 Config = Mapping[str, Any]
-"""A channel's settings as its form cleaned them: texts and lists of texts."""
+"""A channel's settings as its form cleaned them, such as JSON holds."""
 
 ANSWER_LIMIT = 2048
 """Bytes kept of what a destination answers."""
@@ -144,3 +145,7 @@ class ChannelKind(ABC):
     def shown_once(self, config: Config) -> dict[str, str]:
         """Secrets made here that the channel's maker must be given, at creation only."""
         return {}
+
+    def rotate(self, config: Config, now: datetime) -> dict[str, Any] | None:
+        """The settings with a new secret in place of the one made here; none where there is no such secret."""
+        return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,18 +22,79 @@ GONE = 410
 SECRET_PREFIX = "whsec_"
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64
 """Bytes, as Standard Webhooks has them."""
+ROTATION = timedelta(hours=24)
+"""How long requests are signed with the secret before, too, after it was changed."""
+HEADERS, LONGEST_HEADER = 10, 1000
+"""Most headers of one's own, and most characters of a value."""
+RESERVED = re.compile(
+    r"host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|forwarded|user-agent|cookie"
+    r"|accept-encoding|(content|proxy|webhook|x-forwarded)-.*"
+)
+"""Headers that are not for people to set: they decide how a request is read, or who it is from."""
+SIGNATURES = 3
+"""Most secrets before the present one, however often it is changed within a day."""
+MASK = "\u2022" * 6
+"""Shown in place of a header's value; sent back, the stored value stays."""
+
+
+class Headers(forms.CharField):
+    """Headers as text, one on each line (`Name: value`), or as an object of names and values."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "placeholder": "Authorization: Bearer …", "spellcheck": "false"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(f"{name}: {text}" for name, text in value.items()) if isinstance(value, dict) else value
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(name).strip(): str(text).strip() for name, text in value.items()}
+        lines = [line.partition(":") for line in str(value or "").splitlines() if line.strip()]
+        return {name.strip(): text.strip() for name, _, text in lines}
+
+    def validate(self, value: Any) -> None:
+        if len(value) > HEADERS or len({name.lower() for name in value}) < len(value):
+            raise ValidationError(f"expected at most {HEADERS} headers, each once")
+        for name, text in value.items():
+            if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", name):
+                raise ValidationError("expected lines such as X-Team: growth")
+            if RESERVED.fullmatch(name.lower()):
+                raise ValidationError(f"expected other headers: {name} is set by this site")
+            if text != MASK and not re.fullmatch(rf"[!-~]([ -~]{{0,{LONGEST_HEADER - 2}}}[!-~])?", text):
+                raise ValidationError(f"expected a value of at most {LONGEST_HEADER} plain characters for {name}")
+
+    def run_validators(self, value: Any) -> None:
+        """Each is validated above; those of a text do not fit an object."""
 
 
 class WebhookForm(ConfigForm):
-    """The address. The signing secret is made with the channel."""
+    """The address, and headers of one's own. The signing secret is made with the channel."""
 
-    secrets = ("secret",)
+    secrets = ("secret", "retired")
     url = forms.CharField(
         label="URL",
         max_length=LONGEST_URL,
         widget=forms.URLInput(attrs={"placeholder": "https://example.com/hooks/cohorts"}),
         help_text="Changes are sent here by POST, as JSON.",
     )
+
+    headers = Headers(
+        required=False,
+        help_text="Sent with every request, one on each line. Their values are secrets and are not shown again.",
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(data, **options)
+        self.initial["headers"] = masked(self.stored.get("headers", {}))
+
+    def clean_headers(self) -> dict[str, str]:
+        """Values that came back masked are those that are stored, for the same host: another one must not get them."""
+        given, stored = self.cleaned_data["headers"], self.stored.get("headers", {})
+        if _host(self.cleaned_data.get("url", "")) != _host(self.stored.get("url", "")):
+            stored = {}
+        unknown = [name for name, text in given.items() if text == MASK and name not in stored]
+        if unknown:
+            raise ValidationError(f"expected the value of {unknown[0]}: it is not known, or not for this host")
+        return {name: stored[name] if text == MASK else text for name, text in given.items()}
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
@@ -63,8 +126,8 @@ class Webhook(ChannelKind):
         return notice.encode()
 
     def send(self, config: Config, letter: Letter) -> Outcome:
-        signed = sign(config["secret"], letter.id, letter.content)
-        answer = post(config["url"], letter.content.encode(), {"Content-Type": "application/json", **signed})
+        headers = {"Content-Type": "application/json", **config.get("headers", {}), **_signature(config, letter)}
+        answer = post(config["url"], letter.content.encode(), headers)
         if 200 <= answer.status < 300:
             return Outcome(succeeded=True, status=str(answer.status), answer=answer.body)
         raise DeliveryError(
@@ -93,8 +156,18 @@ class Webhook(ChannelKind):
             raise ValueError(expected)
         return value
 
+    def visible(self, config: Config) -> dict[str, Any]:
+        shown = super().visible(config)
+        return {**shown, "headers": masked(shown["headers"])} if "headers" in shown else shown
+
     def shown_once(self, config: Config) -> dict[str, str]:
         return {"secret": config["secret"]}
+
+    def rotate(self, config: Config, now: datetime) -> dict[str, Any]:
+        """A new secret; the one before signs too for a day, so that its receiver changes it without a gap."""
+        kept = [[secret, until] for secret, until in config.get("retired", []) if _lives(until, now)]
+        retired = [*kept, [config["secret"], (now + ROTATION).isoformat()]]
+        return {**config, "secret": new_secret(), "retired": retired[-SIGNATURES:]}
 
 
 def new_secret() -> str:
@@ -102,14 +175,32 @@ def new_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def sign(secret: str, id: str, content: str) -> dict[str, str]:
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.lower()
+
+
+def masked(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers' names; their values may be keys."""
+    return dict.fromkeys(headers, MASK)
+
+
+def sign(secrets: Sequence[str], id: str, content: str) -> dict[str, str]:
     """The three headers. The time is the clock's, not the cycle's: receivers compare it with their own."""
     moment = datetime.now(UTC)
     return {
         "webhook-id": id,
         "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": Signer(secret).sign(id, moment, content),
+        "webhook-signature": " ".join(Signer(secret).sign(id, moment, content) for secret in secrets),
     }
+
+
+def _signature(config: Config, letter: Letter) -> dict[str, str]:
+    retired = [secret for secret, until in config.get("retired", []) if _lives(until, datetime.now(UTC))]
+    return sign([config["secret"], *reversed(retired)], letter.id, letter.content)
+
+
+def _lives(until: str, now: datetime) -> bool:
+    return datetime.fromisoformat(until) > now
 
 
 def _complaint(answer: Answer) -> str:

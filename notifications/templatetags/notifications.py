@@ -30,7 +30,7 @@ from notifications.models import Channel, Delivery, Subscription
 register = template.Library()
 register.filter("every", schedule.every)
 
-TONES = {"working": "good", "unused": "", "failing": "bad", "paused": "warn"}
+TONES = {"working": "good", "unused": "", "failing": "bad", "paused": "warn", "disabled": "bad"}
 STATE_TONES = {Delivery.State.DELIVERED: "good", Delivery.State.PENDING: "info", Delivery.State.DEAD: "bad"}
 STATE_WORDS = {
     Delivery.State.DELIVERED: "delivered",
@@ -91,7 +91,7 @@ def channel_tone(channel: Channel) -> str:
 @register.filter
 def state_words(state: str) -> str:
     """A channel's state in words."""
-    return "not used yet" if state == "unused" else state
+    return {"unused": "not used yet", "disabled": "switched off"}.get(state, state)
 
 
 @register.filter

@@ -19,6 +19,7 @@ from notifications.channels import CHANNELS, addresses
 from notifications.channels.webhook import Webhook
 from notifications.forms import ChannelForm, channel_form, shown_back
 from notifications.models import Channel
+from notifications.rotation import NoSecret, rotate_secret
 from notifications.views.answers import done, form_again
 from notifications.views.preview import answer_test
 from notifications.views.subscriptions import save_channel, show_secrets
@@ -91,6 +92,19 @@ def pause(request: HttpRequest, pk: uuid.UUID, paused: bool) -> HttpResponse:
     return done("Paused: what is to be sent waits." if paused else "Resumed: what waited is sent now.", CHANGED)
 
 
+@permission_required("notifications.change_channel", raise_exception=True)
+@require_POST
+def rotate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Give a webhook a new signing secret and show it, the one time."""
+    get_object_or_404(Channel.objects.only("pk"), pk=pk)
+    try:
+        rotated = rotate_secret(pk, timezone.now())
+    except NoSecret:
+        return done("Only webhooks have a signing secret.", tone="bad")
+    secrets = CHANNELS[rotated.kind].shown_once(rotated.config)
+    return show_secrets(request, rotated, secrets, CHANGED, rotated=True)
+
+
 @permission_required("notifications.delete_channel", raise_exception=True)
 @require_POST
 def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
@@ -127,7 +141,7 @@ def _rows(page: Page[Channel]) -> list[dict[str, Any]]:
     return [{"channel": one, "cohorts": used.get(one.pk, []), "menu": _menu(one)} for one in page.rows]
 
 
-def _menu(found: Channel) -> list[dict[str, str]]:
+def _menu(found: Channel) -> list[dict[str, Any]]:
     def address(view: str) -> str:
         return reverse(view, args=[found.pk])
 
@@ -140,6 +154,7 @@ def _menu(found: Channel) -> list[dict[str, str]]:
         {"label": "Send a test", "icon": "send", "get": address("test_channel")},
         {"label": "Edit", "icon": "edit", "get": address("channel")},
         pausing,
+        *([_rotating(found)] if found.kind == Webhook.kind else []),
         {"label": "Deliveries", "icon": "outbox", "href": f"{reverse('deliveries')}?channel={found.pk}"},
         {
             "label": "Delete…",
@@ -149,3 +164,13 @@ def _menu(found: Channel) -> list[dict[str, str]]:
             "confirm": "Delete this channel? What was sent to it is forgotten.",
         },
     ]
+
+
+def _rotating(found: Channel) -> dict[str, Any]:
+    return {
+        "label": "Rotate the secret…",
+        "icon": "key",
+        "post": reverse("rotate_channel", args=[found.pk]),
+        "dialog": True,
+        "confirm": "Make a new signing secret? For 24 hours requests carry the signatures of both.",
+    }

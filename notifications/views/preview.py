@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
-from django.core.cache import cache
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
@@ -26,13 +25,12 @@ from notifications.channels.base import ChannelKind, Outcome
 from notifications.channels.email import Email
 from notifications.delivery import send_test
 from notifications.forms import NEW, channel_form, chosen_channel, lenient_choices
+from notifications.limits import TOO_MANY, may_test
 from notifications.message import Message
 from notifications.models import Channel, Subscription
 
 IN_A_MAIL = ("name", "email", "company_domain")
 """The fields that change how a mail looks: its frame is fetched with these alone, so that its address stays short."""
-TESTS, SECONDS = 10, 60
-"""So many tests in so many seconds for one person: a test is a request to an address that somebody typed."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +92,8 @@ def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 def answer_test(request: HttpRequest, channel: Channel, message: Message | None = None) -> HttpResponse:
     """Send a test and show what the destination answered."""
-    if not _may_send_now(request):
-        return _not_sent(request, "That were many tests in a short time. Wait a minute.")
+    if not may_test(f"person {request.user.pk}"):
+        return _not_sent(request, TOO_MANY)
     started = perf_counter()
     outcome = send_test(channel, timezone.now(), message)
     tested = Tested(outcome, round(1000 * (perf_counter() - started)))
@@ -129,16 +127,6 @@ def _test_message(request: HttpRequest, cohort: Cohort) -> Message:
     if not choices["send_on_addition"] and not choices["send_on_removal"]:
         choices |= {"send_on_addition": True}
     return compose.make_example(cohort, timezone.now(), **choices, test=True).message
-
-
-def _may_send_now(request: HttpRequest) -> bool:
-    """Counts in this process's cache: enough to stop a loop."""
-    key = f"tests-of-{request.user.pk}"
-    cache.add(key, 0, SECONDS)
-    try:
-        return cache.incr(key) <= TESTS
-    except ValueError:  # it ran out in between
-        return True
 
 
 def _chosen_kind(data: QueryDict) -> ChannelKind:

@@ -138,9 +138,11 @@ def _made(request: HttpRequest, made: Subscription, *, made_channel: bool) -> Ht
     return show_secrets(request, made.channel, secrets, event)
 
 
-def show_secrets(request: HttpRequest, channel: Channel, secrets: dict[str, str], event: str) -> HttpResponse:
+def show_secrets(
+    request: HttpRequest, channel: Channel, secrets: dict[str, str], event: str, *, rotated: bool = False
+) -> HttpResponse:
     """In the dialog, the one time that they are shown."""
-    context = {"channel": channel, "secrets": secrets, "verify": VERIFY}
+    context = {"channel": channel, "secrets": secrets, "verify": VERIFY, "rotated": rotated}
     answer = render(request, "notifications/secret.html", context)
     answer.headers["HX-Trigger"] = json.dumps({event: True})
     return answer

@@ -119,6 +119,7 @@ RULES: dict[str, tuple[str, str]] = {
     "test_channel": (OPERATOR, OPERATOR),
     "pause_channel": (NOBODY, OPERATOR),
     "resume_channel": (NOBODY, OPERATOR),
+    "rotate_channel": (NOBODY, OPERATOR),
     "delete_channel": (NOBODY, OPERATOR),
     "deliveries": (VIEWER, VIEWER),
     "delivery": (VIEWER, VIEWER),

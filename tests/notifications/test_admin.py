@@ -48,7 +48,7 @@ def test_adding_a_channel_begins_with_its_kind(boss):
 
 @pytest.mark.parametrize(
     ("kind", "fields"),
-    [("webhook", ["url"]), ("slack", ["webhook_url", "token", "channel"]), ("email", ["recipients"])],
+    [("webhook", ["url", "headers"]), ("slack", ["webhook_url", "token", "channel"]), ("email", ["recipients"])],
 )
 def test_each_kind_has_its_form(boss, kind, fields):
     form = boss.get(f"{CHANNELS}add/?kind={kind}").context["adminform"].form

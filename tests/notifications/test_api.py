@@ -398,3 +398,44 @@ def test_existing_members_are_told_of_only_together_with_additions(api):
     assert api.patch(address, {"send_on_addition": False}).status_code == 400
     Subscription.objects.update(existing_told=True)
     assert api.patch(address, {"send_on_addition": False}).status_code == 200
+
+
+def test_a_secret_is_rotated_and_told_once(api):
+    channel = make_channel(config={"url": URL, "secret": "whsec_old"})
+
+    rotated = api.post(f"/api/channels/{channel.pk}/rotate/")
+
+    channel.refresh_from_db()
+    assert (rotated.status_code, rotated.json()["secret"]) == (200, channel.config["secret"])
+    assert channel.config["secret"] != "whsec_old"
+    assert rotated.json()["previous_until"] == channel.config["retired"][0][1].replace("+00:00", "Z")
+    assert "whsec" not in api.get(f"/api/channels/{channel.pk}/").content.decode()
+    assert api.post(f"/api/channels/{make_channel('email').pk}/rotate/").json()["code"] == "no_secret"
+    assert client_with(Scope.READ, Scope.WRITE).post(f"/api/channels/{channel.pk}/rotate/").status_code == 403
+
+
+def test_the_values_of_headers_go_in_and_never_come_out(api):
+    config = {"url": URL, "headers": {"Authorization": "Bearer canary"}}
+    created = api.post("/api/channels/", {"kind": "webhook", "name": "Hook", "config": config})
+    address = f"/api/channels/{created.json()['id']}/"
+    assert "canary" not in created.content.decode() + api.get(address).content.decode()
+    shown = api.get(address).json()["config"]["headers"]
+    assert list(shown) == ["Authorization"]
+    assert api.patch(address, {"config": {"headers": shown}}).status_code == 200
+    assert Channel.objects.get().config["headers"] == {"Authorization": "Bearer canary"}
+
+
+def test_many_tests_in_a_short_time_are_refused(api, receiver):
+    channel = make_channel(config={"url": receiver.address, "secret": "whsec_" + "c2VjcmV0" * 4})
+    answers = [api.post(f"/api/channels/{channel.pk}/test/").status_code for _ in range(6)]
+    assert answers == [200] * 5 + [429]
+    assert len(receiver.requests) == 5
+
+
+def test_what_was_answered_is_read_by_administrators_only(api):
+    delivery = make_delivery()
+    make_attempt(delivery, status="500", error="answered 500", answer="canary")
+    address = f"/api/deliveries/{delivery.pk}/"
+    assert api.get(address).json()["attempts"][0]["answer"] == "canary"
+    read = client_with(Scope.READ).get(address).json()["attempts"][0]
+    assert (read["answer"], read["error"]) == ("", "answered 500")

@@ -9,9 +9,10 @@ import pytest
 from notifications import delivery as outgoing
 from notifications import dispatch
 from notifications.channels.base import Outcome
-from notifications.delivery import REST, deliver
+from notifications.delivery import deliver
 from notifications.dispatch import deliver_waiting, due_channels
 from notifications.models import Channel, Delivery
+from notifications.standing import REST
 from tests.factories import make_batch, make_channel, make_delivery, make_subscription
 from tests.receivers import Answer
 

@@ -10,7 +10,7 @@ import pytest
 from cohortsite.pipeline import run_cycle
 from notifications.models import Notice
 from notifications.notices import DELAYS, due_notices, send_notice, tell_operators
-from tests.factories import make_channel
+from tests.factories import make_channel, make_person
 from tests.receivers import Answer
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
@@ -93,3 +93,13 @@ def test_notices_wait_while_their_channel_is_paused(webhook, receiver, now):
     assert due_notices(now) == []
     assert send_notice(Notice.objects.get().pk, now) is None
     assert receiver.requests == []
+
+
+def test_a_person_is_told_by_mail_without_any_channel(mailbox, now):
+    owner = make_person(email="owner@example.com")
+    assert tell_operators(*HELD, now, owner=owner) == 1
+    tell_operators(*HELD, now, owner=owner)
+    [due] = due_notices(now)
+    send_notice(due, now)
+    assert [mail.recipients for mail in mailbox.mails] == [["owner@example.com"]]
+    assert due_notices(now + timedelta(days=9)) == []

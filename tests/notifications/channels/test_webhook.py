@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import svix.webhooks as svix
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from notifications.channels import CHANNELS
 from notifications.channels import http as outbound
 from notifications.channels.base import DeliveryError, Letter
-from notifications.channels.webhook import WebhookForm, new_secret
+from notifications.channels.webhook import MASK, WebhookForm, new_secret
 from tests.notifications.messages import BATCH, HOSTILE, entry, message
 from tests.receivers import Answer, http_receiver
 
@@ -220,3 +222,97 @@ def test_what_is_shown_holds_no_secret():
     config = {"url": "https://hooks.example.com:8443/catch/token-123?key=456", "secret": "whsec_789"}
     assert webhook.summary(config) == "https://hooks.example.com:8443/…"
     assert webhook.visible(config) == {"url": config["url"]}
+
+
+# --- Rotation
+
+
+def test_for_a_day_both_secrets_verify_with_either_library(receiver, config):
+    old, now = config["secret"], datetime.now(UTC)
+    rotated = webhook.rotate(config, now)
+    webhook.send(rotated, LETTER)
+    [request] = receiver.requests
+    assert len(request.headers["webhook-signature"].split(" ")) == 2
+    for secret in (old, rotated["secret"]):
+        assert Webhook(secret).verify(request.body, request.headers)
+        svix.Webhook(secret).verify(request.body, request.headers)
+    with pytest.raises(svix.WebhookVerificationError):
+        svix.Webhook(new_secret()).verify(request.body, request.headers)
+
+
+def test_after_a_day_the_old_secret_signs_no_more(receiver, config):
+    old = config["secret"]
+    rotated = webhook.rotate(config, datetime.now(UTC) - timedelta(hours=24, seconds=1))
+    webhook.send(rotated, LETTER)
+    [request] = receiver.requests
+    assert request.verified(rotated["secret"])
+    with pytest.raises(WebhookVerificationError):
+        request.verified(old)
+
+
+def test_a_secret_changed_twice_within_a_day_keeps_both_before_it(config):
+    now = datetime.now(UTC)
+    twice = webhook.rotate(webhook.rotate(config, now), now)
+    assert twice["retired"][0][0] == config["secret"]
+    often = config
+    for _ in range(9):
+        often = webhook.rotate(often, now)
+    assert len(often["retired"]) == 3
+    assert webhook.visible(often) == {"url": config["url"]}
+
+
+# --- Headers of one's own
+
+
+def cleaned(headers, stored=None, url="https://example.com/hook"):
+    form = WebhookForm({"url": url, "headers": headers}, stored=stored)
+    assert form.is_valid(), form.errors
+    return form.config()
+
+
+def test_headers_are_sent_and_cannot_replace_ours(receiver, config):
+    webhook.send({**config, "headers": {"Authorization": "Bearer canary", "X-Team": "growth"}}, LETTER)
+    [request] = receiver.requests
+    assert (request.headers["authorization"], request.headers["x-team"]) == ("Bearer canary", "growth")
+    assert request.verified(config["secret"])
+
+
+def test_headers_are_given_as_lines_or_as_an_object_and_shown_masked():
+    made = cleaned("Authorization: Bearer a:b\n\nX-Team:growth")
+    assert made["headers"] == {"Authorization": "Bearer a:b", "X-Team": "growth"}
+    assert cleaned({"X-Team": "growth"})["headers"] == {"X-Team": "growth"}
+    assert webhook.visible(made)["headers"] == {"Authorization": MASK, "X-Team": MASK}
+    assert "Bearer a:b" not in WebhookForm(stored=made).as_p()
+
+
+def test_a_masked_value_stays_a_missing_line_goes_and_another_host_gets_nothing():
+    made = cleaned("Authorization: Bearer a\nX-Team: growth")
+    assert cleaned(f"Authorization: {MASK}", made)["headers"] == {"Authorization": "Bearer a"}
+    assert "headers" not in cleaned("", made)
+    elsewhere = WebhookForm({"url": "https://evil.example/", "headers": f"Authorization: {MASK}"}, stored=made)
+    assert "expected the value of Authorization" in str(elsewhere.errors)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Host: evil.example",
+        "content-length: 3",
+        "Transfer-Encoding: chunked",
+        "Webhook-Signature: v1,x",
+        "X-Forwarded-For: 127.0.0.1",
+        "No colon",
+        "X Team: growth",
+        "X-Team:",
+        "X-Team: grüß",
+        "X-Team: a\x00b",
+        {"X-Team": "a\r\nHost: evil.example"},
+        {"X-Team\r\nHost": "evil.example"},
+        "X-Team: a\nx-team: b",
+        "X-Long: " + "x" * 1001,
+        "\n".join(f"X-{number}: 1" for number in range(11)),
+        f"X-Unknown: {MASK}",
+    ],
+)
+def test_headers_that_are_ours_or_break_lines_are_refused(headers):
+    assert list(WebhookForm({"url": "https://example.com/", "headers": headers}).errors) == ["headers"]

@@ -137,7 +137,9 @@ def test_a_test_is_sent_and_its_answer_shown(operator, receiver):
     receiver.always = Answer(404, "no such hook")
     answer = operator.post(reverse("test_channel", args=[channel.pk]))
     assert "answered 404, expected 2xx" in answer.content.decode()
-    assert "no such hook" in answer.content.decode()
+    assert "no such hook" not in answer.content.decode(), "only administrators see what was answered"
+    seen = client_of("Administrator").post(reverse("test_channel", args=[channel.pk])).content.decode()
+    assert "no such hook" in seen
     assert "channels-changed" in answer.headers["HX-Trigger"]
     assert "answered 404" in page(operator)
 
@@ -175,3 +177,28 @@ def test_networks_that_are_open_are_warned_of(operator, settings):
         assert "Private networks are open" in shown
         assert "10.20.0.0/16" in shown
     assert "10.20" not in page(client_of("Viewer"))
+
+
+def test_a_webhooks_secret_is_rotated_and_the_new_one_shown_once(operator):
+    channel = make_channel()
+    assert reverse("rotate_channel", args=[channel.pk]) in page(operator)
+    shown = operator.post(reverse("rotate_channel", args=[channel.pk])).content.decode()
+    rotated = Channel.objects.get()
+    assert rotated.config["secret"] in shown
+    assert rotated.config["retired"][0][0] == channel.config["secret"]
+    assert channel.config["secret"] not in shown
+    assert rotated.config["secret"] not in page(operator)
+
+
+def test_only_webhooks_have_a_secret_to_rotate(operator):
+    channel = make_channel("email")
+    assert reverse("rotate_channel", args=[channel.pk]) not in page(operator)
+    assert "Only webhooks" in operator.post(reverse("rotate_channel", args=[channel.pk])).headers["HX-Trigger"]
+
+
+def test_a_channel_that_was_switched_off_says_so_and_why(operator, now):
+    make_channel(paused_at=now, disabled_at=now, last_error="answered 410: the receiver is gone for good")
+    shown = page(operator)
+    assert "switched off" in shown
+    assert "Mend it, send a test, then resume it: answered 410" in shown
+    assert "switched off" in operator.get(reverse("home")).content.decode()

@@ -121,7 +121,7 @@ def send(client, cohort, **values):
 def test_a_test_goes_to_the_chosen_channel_and_its_answer_is_shown(client, cohort, receiver):
     channel = make_channel(config={"url": receiver.url, "secret": "whsec_" + "c2VjcmV0" * 4})
     receiver.always = Answer(200, "<b>thanks</b>")
-    page = send(client, cohort, channel_choice=channel.pk, fields=["name"]).content.decode()
+    page = send(client_of("Administrator"), cohort, channel_choice=channel.pk, fields=["name"]).content.decode()
     assert "The test arrived: 200" in page
     assert "&lt;b&gt;thanks&lt;/b&gt;" in page
     body = receiver.requests[0].verified(channel.config["secret"])
@@ -134,7 +134,7 @@ def test_a_channel_that_is_not_saved_yet_can_be_tested_and_stays_unsaved(client,
     page = send(client, cohort, **{"channel_choice": "new:webhook", "new-url": receiver.url}).content.decode()
     assert "The test failed" in page
     assert "answered 503" in page
-    assert "busy" in page
+    assert "busy" not in page, "only administrators see what was answered"
     assert receiver.requests[0].json["test"] is True
     assert not Channel.objects.exists()
 
@@ -148,10 +148,10 @@ def test_what_is_missing_for_a_test_is_said(client, cohort):
 
 def test_many_tests_at_once_are_refused(client, cohort, receiver):
     values = {"channel_choice": "new:webhook", "new-url": receiver.url}
-    pages = [send(client, cohort, **values).content.decode() for _ in range(11)]
+    pages = [send(client, cohort, **values).content.decode() for _ in range(6)]
     assert "many tests" in pages[-1]
     assert "many tests" not in pages[-2]
-    assert len(receiver.requests) == 10
+    assert len(receiver.requests) == 5
 
 
 @pytest.mark.parametrize("role", ["Viewer", "Analyst"])

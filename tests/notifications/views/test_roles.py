@@ -35,6 +35,7 @@ LEAST = {
     "test_channel": {"get": "Operator", "post": "Operator"},
     "pause_channel": {"post": "Operator"},
     "resume_channel": {"post": "Operator"},
+    "rotate_channel": {"post": "Operator"},
     "delete_channel": {"post": "Operator"},
     "replay_delivery": {"post": "Operator"},
     "replay_deliveries": {"post": "Operator"},
