@@ -92,7 +92,7 @@ def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 def answer_test(request: HttpRequest, channel: Channel, message: Message | None = None) -> HttpResponse:
     """Send a test and show what the destination answered."""
-    if not may_test(f"person {request.user.pk}"):
+    if not may_test(f"person-{request.user.pk}"):
         return _not_sent(request, TOO_MANY)
     started = perf_counter()
     outcome = send_test(channel, timezone.now(), message)

@@ -199,6 +199,14 @@ def test_broken_cohorts_and_channels_are_named_with_their_faults(viewer, busy):
         assert words in text
 
 
+def test_a_channel_that_the_site_switched_off_is_told_one_that_a_person_paused_is_not(viewer, busy, now):
+    make_channel(name="Off", paused_at=now, disabled_at=now, last_error="HTTP 410")
+    make_channel(name="Resting", paused_at=now, last_error="HTTP 500")
+    found = checks(viewer)
+    assert found["Off"] == ("bad", "switched off")
+    assert "Resting" not in found
+
+
 def test_columns_that_cannot_be_read_are_told(viewer, busy, now):
     open_columns().seal(now)
     for segment in Segment.objects.exclude(file=""):
