@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0005_rules'),
+        ('notifications', '0006_channel_key'),
     ]
 
     operations = [
