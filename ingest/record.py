@@ -13,10 +13,11 @@ from typing import TypeAlias
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from ingest.models import Customer, CustomerKind, Event, SealQueue
+from ingest.landing import land_events
+from ingest.models import Customer, CustomerKind, SealQueue
 from ingest.parse import EventRecord, ProfileRecord, Record
 from ingest.profiles import record_profiles
-from ingest.rows import chunks, in_list, insert_rows, json_parameter, queue_for_sealing, time_parameter
+from ingest.rows import among, chunks, insert_rows, json_parameter, parameters, queue_for_sealing, time_parameter
 from ingest.visitors import Known, lock_visitors, mark_identified, merge_visitors
 
 Name: TypeAlias = tuple[str, str]
@@ -26,7 +27,6 @@ TRIES = 3
 _RETRIED = frozenset(("40P01", "40001"))  # deadlock, serialization failure
 
 USER, COMPANY = CustomerKind.USER.value, CustomerKind.COMPANY.value
-_EVENT_COLUMNS = ("key", "type", "time", "received_at", "user_id", "company_id", "weight", "fields")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _record(cursor: CursorWrapper, records: Sequence[Record]) -> Recorded:
 
 
 def _record_events(cursor: CursorWrapper, events: Iterable[EventRecord], customers: Mapping[Name, int]) -> int:
-    """Insert the events whose key is new, in the order given; returns how many."""
+    """Insert the events whose key is new; returns how many."""
     first_of_key: dict[bytes, EventRecord] = {}
     for event in events:
         first_of_key.setdefault(event.key, event)
@@ -77,9 +77,7 @@ def _record_events(cursor: CursorWrapper, events: Iterable[EventRecord], custome
         company = customers[COMPANY, event.company_id] if event.company_id else None
         fields = json_parameter(event.fields)
         rows.append((event.key, event.type, time, received_at, user, company, event.weight, fields))
-    ids = insert_rows(cursor, Event, _EVENT_COLUMNS, rows)
-    queue_for_sealing(cursor, SealQueue.Source.EVENT, ids)
-    return len(ids)
+    return land_events(cursor, rows)
 
 
 def _resolve_customers(cursor: CursorWrapper, records: Iterable[Record]) -> Known:
@@ -136,8 +134,8 @@ def _find(cursor: CursorWrapper, names: Sequence[Name], known: Known) -> None:
         for chunk in chunks([id_ for _, id_ in group]):
             cursor.execute(
                 f'SELECT id, external_id, anonymous, merged_into_id FROM "{Customer._meta.db_table}" '
-                f'WHERE "kind" = %s AND external_id IN {in_list(chunk)}',
-                [kind, *chunk],
+                f'WHERE "kind" = %s AND external_id {among(chunk)}',
+                [kind, *parameters(chunk)],
             )
             for id_, external_id, anonymous, merged_into in cursor.fetchall():
                 known.add(id_, kind, external_id, anonymous, merged_into)

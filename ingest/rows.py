@@ -60,6 +60,16 @@ def in_list(values: Sequence[object]) -> str:
     return f"({', '.join(['%s'] * len(values))})"
 
 
+def among(values: Sequence[object]) -> str:
+    """The condition of being one of the values, which `parameters` gives: of many, PostgreSQL takes an array faster."""
+    return f"IN {in_list(values)}" if _vendor() == "sqlite" else "= ANY(%s)"
+
+
+def parameters(values: Sequence[Any]) -> list[Any]:
+    """What `among` needs."""
+    return list(values) if _vendor() == "sqlite" else [list(values)]
+
+
 def time_parameter(time: datetime) -> Any:
     """An aware UTC time as the database keeps it: on SQLite as Django writes it, `2026-03-01 12:00:00.250000`."""
     return _encode(time)[1:-2].decode().replace("T", " ") if _vendor() == "sqlite" else time
