@@ -52,7 +52,8 @@ def save(measure: str, size: str, about: Results, results: Results) -> Path:
 def table() -> str:
     """All results that are there, as Markdown."""
     lines = ["# Results", "", NOTES.strip(), ""]
-    for file in sorted(RESULTS.glob("*.json"), key=lambda file: ([*TABLES].index(file.stem.split("-")[0]), file.stem)):
+    files = [file for file in RESULTS.glob("*.json") if file.stem.split("-")[0] in TABLES]
+    for file in sorted(files, key=lambda file: ([*TABLES].index(file.stem.split("-")[0]), file.stem)):
         found = json.loads(file.read_text())
         lines += [f"## {found['measure'].capitalize()}, size {found['size']}", "", _where(found), ""]
         lines += [*TABLES[found["measure"]](found["results"]), ""]
