@@ -7,6 +7,7 @@ our heartbeat (ticks and units run) and q2's newest finished task (results are s
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -37,6 +38,8 @@ ASK_AGAIN = 10.0
 """Seconds after which a cluster that was asked to end is asked again."""
 MOST_WAITING = 50
 """More queued tasks than this were not acknowledged: `schedules.enqueue` holds back long before."""
+PR_SET_PDEATHSIG = 1
+"""From <linux/prctl.h>."""
 MOST_RESTARTS, RESTARTS_WITHIN = 5, 600.0
 """More restarts than this in so many seconds: give up, and let the supervisor of this process decide."""
 
@@ -107,7 +110,7 @@ class Cluster:
 
     def __init__(self) -> None:
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
-        self.parent = subprocess.Popen(command, start_new_session=True)
+        self.parent = subprocess.Popen(command, start_new_session=True, preexec_fn=_end_with_parent)
 
     @property
     def has_ended(self) -> bool:
@@ -129,3 +132,12 @@ class Cluster:
         with suppress(ProcessLookupError):
             os.killpg(self.parent.pid, signal.SIGKILL)
         self.parent.wait()
+
+
+def _end_with_parent() -> None:
+    """Have the system ask this process to end when the watchdog is killed: nobody would watch the cluster then.
+
+    Linux alone can do that; elsewhere the cluster lives on, and leases keep it from harming the next one.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

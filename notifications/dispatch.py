@@ -11,7 +11,7 @@ import uuid
 from datetime import datetime, timedelta
 from time import perf_counter
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from notifications.delivery import claimable, deliver, due_deliveries, on_their_way
 from notifications.models import Attempt, Channel
@@ -27,13 +27,12 @@ LONG = timedelta(seconds=1)
 def due_channels(now: datetime) -> list[Channel]:
     """The channels with something due that are neither paused, nor busy, nor resting.
 
-    First those that work, then those that fail; among them the one that was served longest ago.
+    The one that was served longest ago comes first.
     """
     waiting, busy = claimable(now).filter(channel=OuterRef("pk")), on_their_way(now).filter(channel=OuterRef("pk"))
     rested = Q(rests_until=None) | Q(rests_until__lte=now)
     due = Channel.objects.filter(rested, Exists(waiting), ~Exists(busy), paused_at=None)
-    fails = ExpressionWrapper(Q(failing_since__isnull=False), BooleanField())
-    return list(due.annotate(fails=fails).order_by("fails", F("served_at").asc(nulls_first=True), "pk"))
+    return list(due.order_by(F("served_at").asc(nulls_first=True), "pk"))
 
 
 def deliver_waiting(channel_id: uuid.UUID, now: datetime, turn: timedelta | None = None) -> list[Attempt]:

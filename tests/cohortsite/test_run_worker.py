@@ -39,11 +39,16 @@ class Worker:
         }
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=BASE, env=self.env, check=True)
         self.log = home / "log"
-        with self.log.open("wb") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "run_worker"], cwd=BASE, env=self.env, stderr=file, stdout=file
-            )
+        self.launch()
         self.clock = subprocess.Popen([sys.executable, "-c", CLOCK], cwd=BASE, env=self.env, stderr=subprocess.DEVNULL)
+
+    def launch(self):
+        """Start it, in a process group of its own."""
+        command = [sys.executable, "manage.py", "run_worker"]
+        with self.log.open("ab") as file:
+            self.process = subprocess.Popen(
+                command, cwd=BASE, env=self.env, stderr=file, stdout=file, start_new_session=True
+            )
 
     def started(self, role):
         """The ids of the processes that were started in a role, the oldest first."""
@@ -106,8 +111,16 @@ def worker(tmp_path_factory):
 
 def cluster_parent(worker):
     """The parent of the cluster that runs now: the child of run_worker."""
-    children = Path(f"/proc/{worker.process.pid}/task/{worker.process.pid}/children").read_text().split()
-    return int(children[0])
+    return child(worker.process.pid)
+
+
+def guard(worker):
+    """The process that starts and replaces the others: the child of the parent."""
+    return child(cluster_parent(worker))
+
+
+def child(pid):
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 def test_it_runs_ticks(worker):
@@ -131,8 +144,30 @@ def test_a_cluster_that_no_longer_acknowledges_is_started_again(worker):
     assert "no task was acknowledged" in worker.log.read_text()
 
 
-def test_sigterm_ends_it_in_peace_and_leaves_nothing_behind(worker):
-    worker.process.send_signal(signal.SIGTERM)
+def test_a_cluster_without_its_guard_is_started_again(worker):
+    """Nobody would tick, nor replace what dies."""
+    worker.is_restarted_after_the_death_of([guard(worker)])
+
+
+def test_a_killed_pusher_is_replaced(worker):
+    clusters = len(worker.started("pushing tasks"))
+    os.kill(worker.started("pushing tasks")[-1], signal.SIGKILL)
+    worker.wait_for(lambda: len(worker.started("pushing tasks")) > clusters)
+    worker.works()
+
+
+def test_a_killed_watchdog_takes_its_cluster_along_and_may_be_started_again(worker):
+    worker.process.kill()
+    worker.process.wait()
+    worker.wait_for(lambda: worker.processes() == set())
+    worker.launch()
+    clusters = len(worker.started("pushing tasks"))
+    worker.wait_for(lambda: len(worker.started("pushing tasks")) > clusters)
+    worker.works()
+
+
+def test_sigterm_to_its_group_ends_it_in_peace_and_leaves_nothing_behind(worker):
+    os.killpg(worker.process.pid, signal.SIGTERM)
     assert worker.process.wait(timeout=90) == 0
     assert worker.processes() == set()
     assert "is killed" not in worker.log.read_text().split("pushing tasks")[-1]

@@ -11,8 +11,9 @@ import os
 import pathlib
 import smtplib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import requests.adapters
 from django.db import connection
@@ -46,10 +47,11 @@ class Steps:
 
 @contextmanager
 def counted(steps: Steps) -> Iterator[None]:
-    """Inside, every step is counted. Leaves the patches in place: it is for processes that end with it."""
-    for place, name in PLACES:
-        setattr(place, name, _around(getattr(place, name), steps))
-    with connection.execute_wrapper(_statements(steps)):
+    """Inside, every step is counted."""
+    with ExitStack() as patches:
+        for place, name in PLACES:
+            patches.enter_context(patch.object(place, name, _around(getattr(place, name), steps)))
+        patches.enter_context(connection.execute_wrapper(_statements(steps)))
         yield
 
 

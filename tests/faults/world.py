@@ -91,8 +91,8 @@ class World:
         told(self.receiver.requests, "/joined")
 
 
-def told(requests: Iterable[Request], path: str) -> set[str]:
-    """Whom a receiver takes for members that applies every batch once, by its sequence.
+def told(requests: Iterable[Request], path: str, knew: Iterable[str] = ()) -> set[str]:
+    """Whom a receiver takes for members that applies every batch once, by its sequence; at first those it `knew`.
 
     Fails if a number is missing, or if two requests with one id differ.
     """
@@ -104,7 +104,7 @@ def told(requests: Iterable[Request], path: str) -> set[str]:
     assert len({(one["sequence"], one["part"]) for one in parts}) == len(parts), "told twice, with different ids"
     sequences = sorted({one["sequence"] for one in parts})
     assert sequences == list(range(1, len(sequences) + 1)), f"of {path} a batch is missing: {sequences}"
-    known: set[str] = set()
+    known = set(knew)
     for one in parts:
         known |= {entry["user_id"] for entry in one["added"]}
         known -= {entry["user_id"] for entry in one["removed"]}

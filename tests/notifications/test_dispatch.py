@@ -69,14 +69,6 @@ def test_those_served_longest_ago_come_first(channels, now):
     assert due_channels(now + timedelta(minutes=1)) == [third, second, first]
 
 
-def test_those_that_work_come_before_those_that_fail(channels, receiver, now):
-    receiver.answers.append(Answer(500))
-    deliver(channels[0].deliveries.first().pk, now)
-    for minute, channel in enumerate(channels[1:], start=1):
-        deliver(channel.deliveries.first().pk, now + timedelta(minutes=minute))
-    assert due_channels(now + timedelta(minutes=3)) == [channels[1], channels[2], channels[0]]
-
-
 def test_a_turn_ends_after_a_while_and_the_rest_stays_due(channels, now, monkeypatch):
     takes(monkeypatch, {channels[0].pk: (12.0, WELL)})
     assert len(deliver_waiting(channels[0].pk, now, timedelta(seconds=10))) == 1
