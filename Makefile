@@ -6,8 +6,9 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 EXAMPLES ?= 1000
+MINUTES ?= 5
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format properties bench screenshots clean
+.PHONY: help install demo test lint types format properties faults chaos fairness bench screenshots clean
 
 help:  ## Say what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,6 +39,17 @@ format: $(INSTALLED)  ## Format the code and mend what can be mended
 
 properties: $(INSTALLED)  ## Compare the engine with the reference evaluator on many more histories
 	PROPERTY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/properties -q
+
+faults: $(INSTALLED)  ## Drive the site by random events, edits, crashes and clocks for much longer
+	FAULT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/faults/test_state_machine.py -q
+
+chaos: $(INSTALLED)  ## Kill processes at random for MINUTES on both databases, then look whether the promises held
+	$(BIN)/python -m tests.faults.chaos --database sqlite --minutes $(MINUTES)
+	$(BIN)/python -m tests.faults.chaos --database postgresql --minutes $(MINUTES)
+
+fairness: $(INSTALLED)  ## Measure whether a destination that hangs holds up nine others
+	$(BIN)/python -m benchmarks.fairness --database sqlite
+	$(BIN)/python -m benchmarks.fairness --database postgresql
 
 bench: $(INSTALLED)  ## Measure import and cycles against ClickHouse and DuckDB (takes a while)
 	@.ci/install --group bench
