@@ -341,18 +341,15 @@ def test_thousands_of_findings_are_told_as_some(db, now):
 @pytest.mark.django_db(transaction=True)
 def test_a_check_sees_one_instant_and_lets_others_write(now):
     def look(examination):
-        before = Customer.objects.count()
+        before = Heartbeat.objects.count()
         other = connection.copy()
         try:
             with other.cursor() as cursor:
-                cursor.execute(
-                    "INSERT INTO ingest_customer (kind, external_id, profile, created_at) "
-                    "VALUES ('user', 'new', '{}', '2026-03-02 12:00:00')"
-                )
+                cursor.execute("INSERT INTO cohortsite_heartbeat (name, at) VALUES ('new', '2026-03-02 12:00:00')")
         finally:
             other.close()
-        yield Finding(f"{before} then {Customer.objects.count()}", "")
+        yield Finding(f"{before} then {Heartbeat.objects.count()}", "")
 
     [finding] = examine(check_that(look), Examination(now)).findings
     assert finding.what == "0 then 0"
-    assert Customer.objects.count() == 1
+    assert Heartbeat.objects.count() == 1

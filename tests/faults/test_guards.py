@@ -24,7 +24,7 @@ from ingest.columns import compact, open_columns
 from ingest.columns.seal import assign
 from ingest.models import SealQueue, Segment
 from notifications.batching import settle, subscribe
-from notifications.delivery import DELAYS, deliver, replay
+from notifications.delivery import DELAYS, deliver, replay, send_test
 from notifications.holds import decide
 from notifications.models import Attempt, Batch, Channel, Delivery, Hold, Notice, Settlement, Subscription
 from notifications.notices import send_notice
@@ -107,8 +107,27 @@ def a_failure(now, receiver) -> Stage:
     """The second in a row, ten minutes after the first: a channel fails since the first."""
     receiver.always = Answer(500)
     waiting = _waiting(receiver)
-    Channel.objects.update(failing_since=now - timedelta(minutes=10), last_error="answered 500")
+    Channel.objects.update(failing_since=now - timedelta(minutes=10), failed_attempts=1, last_error="answered 500")
     return Stage(lambda: deliver(waiting.pk, now), lambda: list(Channel.objects.values_list("failing_since")))
+
+
+def a_test(now, receiver) -> Stage:
+    receiver.always = Answer(500)
+    channel = make_channel(config={"url": receiver.url, "secret": SECRET}, failing_since=now - timedelta(minutes=10))
+    return Stage(lambda: send_test(channel, now), lambda: list(Channel.objects.values_list("failing_since")))
+
+
+def a_success(now, receiver) -> Stage:
+    """Operators are told of a channel that works again, and of no other."""
+    waiting = _waiting(receiver)
+    make_channel(tells_operators=True)
+    return Stage(lambda: deliver(waiting.pk, now), lambda: Notice.objects.count())
+
+
+def an_end(now, receiver) -> Stage:
+    """The receiver is gone: the channel is switched off, and operators are told."""
+    receiver.always = Answer(410)
+    return a_success(now, receiver)
 
 
 def a_replay(now, receiver) -> Stage:
@@ -236,8 +255,16 @@ STORIES: dict[str, tuple[Callable[..., Stage], Guard, Callable[[], object]]] = {
         (Delivery, "last_error", "leased_by"),
         _set(Delivery, leased_by=SOMEBODY),
     ),
-    # what a channel shows, and replay
-    "it failed before": (a_failure, (Channel, "failing_since", "failing_since"), _nothing),
+    # how a channel stands, and replay
+    "it failed before": (a_failure, (Channel, "failing_since", "failed_attempts"), _nothing),
+    "it failed before the test": (a_test, (Channel, "failing_since", "failing_since"), _nothing),
+    "it was never switched off": (a_success, (Channel, "disabled_at", "disabled_at"), _nothing),
+    "it was switched off while it arrived": (
+        a_success,
+        (Channel, "disabled_at", "paused_at"),
+        _set(Channel, paused_at=FAR, disabled_at=FAR),
+    ),
+    "a person paused it": (an_end, (Channel, "paused_at", "paused_at"), _set(Channel, paused_at=FAR)),
     "it waits already": (a_replay, (Delivery, "replayed_after", "state"), _set(Delivery, state="pending")),
     # the list of segments
     "others published it": (a_sealing, (Segment, "published_at", "state"), _set(Segment, state="published")),
@@ -291,7 +318,7 @@ def test_every_guard_has_a_story(now, receiver):
         for model, asked in {(model, asked) for model, _, asked in guards if model._meta.app_label in OURS}
         if not any(guard in known for guard in guards if guard[2] == asked)
     ]
-    assert untold == []
+    assert not untold, sorted(set(untold))
     assert known <= set().union(*updates)
 
 
