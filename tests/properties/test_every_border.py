@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.properties.budget import ENGINES_HERE
+from tests.properties.budget import ASKED, ENGINES_HERE
 from tests.properties.comparing import Question, assert_same_members, recorded
 from tests.properties.definitions import CALENDARS, condition
 from tests.properties.histories import ANCHORS, TICK
@@ -58,9 +58,12 @@ def questions(clock: Clock) -> list[Question]:
     return [("user", node) for node in (*performed, *conditions)]
 
 
-@pytest.mark.parametrize("engine", ENGINES_HERE)
-@pytest.mark.parametrize(("zone", "anchor"), ANCHORS)
-def test_windows_have_the_borders_of_the_reference(zone, anchor, engine):
+@pytest.mark.parametrize(
+    ("engine", "zone", "anchor"),
+    # Borders are computed before an engine sees them: a few are enough to see that each reads them in the same way.
+    [(engine, *each) for engine in ENGINES_HERE for each in ANCHORS[:: 1 if engine == "duckdb" or ASKED else 4]],
+)
+def test_windows_have_the_borders_of_the_reference(engine, zone, anchor):
     week_starts_on = 1 + ANCHORS.index((zone, anchor)) % 7
     clock = Clock(anchor.replace(tzinfo=UTC), ZoneInfo(zone), week_starts_on)
     received = customers(clock)

@@ -38,14 +38,15 @@ class Parts:
     count: int
 
 
-def number_of(segment: Segment) -> int:
-    """The partition of a segment."""
-    return int(segment.file.rpartition("-")[2])
+def number_of(file: str) -> int:
+    """The partition of a segment with this name; 0, which none has, of a segment that another engine wrote."""
+    number = file.rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def among(segments: Sequence[Segment]) -> str:
     """The condition that a row is in one of the segments."""
-    return f"segment IN ({', '.join(str(number_of(each)) for each in segments)})" if segments else "false"
+    return f"segment IN ({', '.join(str(number_of(each.file)) for each in segments)})" if segments else "false"
 
 
 def parts_of(client: Client, numbers: Collection[int] | None = None) -> dict[tuple[str, int], Parts]:
@@ -80,7 +81,7 @@ def check(client: Client, segments: Sequence[Segment], sound: dict[str, str]) ->
 
     Content is read only where the stamp is neither the one it was written with nor one found `sound` before.
     """
-    numbers = [number_of(segment) for segment in segments]
+    numbers = [number_of(segment.file) for segment in segments]
     parts = parts_of(client, numbers)
     for segment, number in zip(segments, numbers, strict=True):
         rows = _count(segment, number, parts)
@@ -94,7 +95,7 @@ def check(client: Client, segments: Sequence[Segment], sound: dict[str, str]) ->
 
 def check_content(client: Client, segment: Segment) -> None:
     """Raise ColumnsDamaged unless the segment holds what was written."""
-    if checksum_of(client, segment.kind, number_of(segment)) != segment.checksum:
+    if checksum_of(client, segment.kind, number_of(segment.file)) != segment.checksum:
         raise ColumnsDamaged(f"{_describe(segment)} does not have the content that was written")
 
 

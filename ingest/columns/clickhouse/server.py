@@ -31,6 +31,9 @@ SETTINGS = {
 }
 SESSION_SECONDS = 3600
 """How long the server keeps the temporary tables of a snapshot that asks nothing."""
+BROKEN = {33, 40, 60, 81, 107, 117, 228, 246, 740}
+"""Codes of errors that mean data which is lost or has changed: a checksum is wrong, a file, a table or the database is
+missing, a part is broken."""
 
 
 class Unreachable(ColumnsDamaged):
@@ -49,7 +52,7 @@ class Address:
         """Raises ImproperlyConfigured."""
         parts = urlsplit(url)
         if parts.scheme == IN_PROCESS:
-            return cls(_name(parts.netloc, url), {"interface": IN_PROCESS})
+            return cls(_name(parts.netloc, url), {"interface": IN_PROCESS, "settings": {"max_threads": 1}})
         if not parts.hostname:
             raise ImproperlyConfigured(f"EVENTS_URL: expected {EXPECTED}")
         secure = parts.scheme == "clickhouses"
@@ -87,36 +90,43 @@ class Server:
             keep_in_process()
 
     @contextmanager
-    def session(self) -> Iterator[Client]:
-        """A client with temporary tables of its own, in our database. Raises Unreachable."""
-        with self._lock:
-            if not self._prepared:
-                self.prepare()
-                self._prepared = True
-        client = self._connect(self._address.database)
+    def session(self, *, writing: bool = False) -> Iterator[Client]:
+        """A client with temporary tables of its own, in our database. Raises Unreachable, ColumnsDamaged.
+
+        The tables are made where they are not there: before the first session, and before anything is written.
+        """
+        client = self._connect()
         try:
+            with self._lock:
+                if writing or not self._prepared:
+                    self._prepare(client)
+                    self._prepared = True
+            client.database = self._address.database
             yield client
         except OperationalError as error:
             raise Unreachable(f"ClickHouse does not answer: {error}") from error
+        except ClickHouseError as error:
+            if getattr(error, "code", None) in BROKEN:
+                raise ColumnsDamaged(f"the segments cannot be read: {error}") from error
+            raise
         finally:
             client.close()
 
-    def prepare(self) -> None:
+    def _prepare(self, client: Client) -> None:
         """Make the database and its tables, as far as they are not there."""
-        client = self._connect(None)
-        try:
-            client.command(f"CREATE DATABASE IF NOT EXISTS {self._address.database}")
-            for name, definition in TABLES.items():
-                client.command(f"CREATE TABLE IF NOT EXISTS {self._address.database}.{name} {definition}")
-        finally:
-            client.close()
+        database = self._address.database
+        there = client.query(f"SELECT name FROM system.tables WHERE database = '{database}'").result_rows
+        if TABLES.keys() <= {name for (name,) in there}:
+            return
+        client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+        for name, definition in TABLES.items():
+            client.command(f"CREATE TABLE IF NOT EXISTS {database}.{name} {definition}")
 
-    def _connect(self, database: str | None) -> Client:
+    def _connect(self) -> Client:
         options = self._address.connection
         settings = {**SETTINGS, "session_timeout": SESSION_SECONDS, **options.get("settings", {})}
-        given = {"database": database} if database else {}
         try:
-            return clickhouse_connect.get_client(**{**options, **given, "settings": settings})
+            return clickhouse_connect.get_client(**{**options, "settings": settings})
         except OperationalError as error:
             raise Unreachable(f"ClickHouse does not answer: {error}") from error
         except ClickHouseError as error:

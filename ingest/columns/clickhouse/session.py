@@ -11,16 +11,12 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from ingest.columns.clickhouse import check
-from ingest.columns.interface import ColumnsDamaged
 from ingest.models import Segment
 
 Answer = TypeVar("Answer")
 LOOK_AGAIN = 60.0
 """Seconds after which segments are looked at again: dropped ones would read as empty, and what was replaced is dropped
 after a grace period, however long somebody reads."""
-BROKEN = {33, 40, 60, 81, 107, 117, 228, 246, 740}
-"""Codes of errors that mean data which is lost or has changed: a checksum is wrong, a file, a table, the database is
-missing, a part is broken."""
 
 
 class Session:
@@ -51,10 +47,8 @@ class Session:
             answer = run()
         except OperationalError:
             raise
-        except ClickHouseError as error:
+        except ClickHouseError:
             check.check(self._client, self._segments, self._sound)
-            if getattr(error, "code", None) in BROKEN:
-                raise ColumnsDamaged(f"the segments cannot be read: {error}") from error
             raise
         if time.monotonic() - self._looked > LOOK_AGAIN:
             check.check(self._client, self._segments, self._sound)

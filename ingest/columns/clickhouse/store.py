@@ -88,15 +88,15 @@ class ClickHouseStore:
         with self.server.session() as client:
             sql = f"SELECT DISTINCT segment FROM {table} WHERE {among(segments)} AND {column} IN ({within})"
             found = {number for (number,) in client.query(sql).result_rows}
-        return [segment for segment in segments if check.number_of(segment) in found]
+        return [segment for segment in segments if check.number_of(segment.file) in found]
 
     def delete(self, segments: Sequence[Segment]) -> None:
         if segments:
             with self.server.session() as client:
-                _drop(client, [check.number_of(segment) for segment in segments])
+                _drop(client, [check.number_of(segment.file) for segment in segments])
 
     def delete_strays(self, named: Collection[str]) -> None:
-        known = {int(name.rpartition("-")[2]) for name in named if name}
+        known = set(map(check.number_of, named))
         old = int(STRAY_AFTER.total_seconds())
         with self.server.session() as client:
             found = client.query(
@@ -114,16 +114,15 @@ class ClickHouseStore:
     def keys(self, segment: Segment, source: str) -> Iterator[list[int]]:
         with self.server.session() as client:
             check.check(client, [segment], self.sound)
-            found = client.query_arrow(_KEYS[source].format(check.number_of(segment))).column(0)
+            found = client.query_arrow(_KEYS[source].format(check.number_of(segment.file))).column(0)
         for start in range(0, len(found), PORTION):
             yield found.slice(start, PORTION).to_pylist()
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[Client, int]]:
         """A session, and the number of a new segment."""
-        self.server.prepare()
-        with self.server.session() as client:
-            yield client, secrets.randbits(62)
+        with self.server.session(writing=True) as client:
+            yield client, 1 + secrets.randbits(62)
 
 
 def _finish_events(client: Client, number: int) -> Written:
