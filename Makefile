@@ -37,8 +37,9 @@ format: $(INSTALLED)  ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-properties: $(INSTALLED)  ## Compare the engine with the reference evaluator on many more histories
-	PROPERTY_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/properties -q
+properties: $(INSTALLED)  ## Compare both engines with the reference evaluator on many more histories, and record it
+	@.ci/install --group bench
+	$(BIN)/python -m benchmarks.properties --examples $(EXAMPLES)
 
 faults: $(INSTALLED)  ## Drive the site by random events, edits, crashes and clocks for much longer
 	FAULT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/faults/test_state_machine.py -q

@@ -44,7 +44,7 @@ def setting(command: str) -> Results:
 def save(measure: str, size: str, about: Results, results: Results) -> Path:
     """Write one measure's results; the newest of each measure and size is kept, git has the older ones."""
     RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{measure}-{size}.json"
+    file = RESULTS / f"{measure}-{size}.json" if size else RESULTS / f"{measure}.json"
     file.write_text(json.dumps({"measure": measure, "size": size, **about, "results": results}, indent=1) + "\n")
     return file
 
@@ -55,7 +55,8 @@ def table() -> str:
     files = [file for file in RESULTS.glob("*.json") if file.stem.split("-")[0] in TABLES]
     for file in sorted(files, key=lambda file: ([*TABLES].index(file.stem.split("-")[0]), file.stem)):
         found = json.loads(file.read_text())
-        lines += [f"## {found['measure'].capitalize()}, size {found['size']}", "", _where(found), ""]
+        size = f", size {found['size']}" if found["size"] else ""
+        lines += [f"## {found['measure'].capitalize()}{size}", "", _where(found), ""]
         lines += [*TABLES[found["measure"]](found["results"]), ""]
     return "\n".join(lines)
 
@@ -178,7 +179,28 @@ def _anomaly(results: Results) -> list[str]:
     ]
 
 
-TABLES = {"import": _import, "cycle": _cycle, "growth": _growth, "pages": _pages, "anomaly": _anomaly}
+def _properties(results: Results) -> list[str]:
+    return [
+        *_head("engine", "random histories", "answers held against the reference evaluator"),
+        *(
+            f"| {engine} | {tried['histories']:,} | {tried['answers']:,} |"
+            for engine, tried in results["engines"].items()
+        ),
+        "",
+        f"Mismatches: **{results['mismatches']}** in {results['tests']} tests, with up to {results['examples']:,} histories "
+        f"each; seed {results['seed']}, {results['minutes']} minutes. An answer is that of a whole definition, or of "
+        "one of its leaves alone, for all customers.",
+    ]
+
+
+TABLES = {
+    "import": _import,
+    "cycle": _cycle,
+    "growth": _growth,
+    "pages": _pages,
+    "anomaly": _anomaly,
+    "properties": _properties,
+}
 
 
 def _head(*names: str) -> list[str]:
