@@ -180,16 +180,14 @@ def _anomaly(results: Results) -> list[str]:
 
 
 def _properties(results: Results) -> list[str]:
+    rows = [f"| {name} | {tried['histories']:,} | {tried['answers']:,} |" for name, tried in results["engines"].items()]
     return [
         *_head("engine", "random histories", "answers held against the reference evaluator"),
-        *(
-            f"| {engine} | {tried['histories']:,} | {tried['answers']:,} |"
-            for engine, tried in results["engines"].items()
-        ),
+        *rows,
         "",
-        f"Mismatches: **{results['mismatches']}** in {results['tests']} tests, with up to {results['examples']:,} histories "
-        f"each; seed {results['seed']}, {results['minutes']} minutes. An answer is that of a whole definition, or of "
-        "one of its leaves alone, for all customers.",
+        f"Mismatches: **{results['mismatches']}** in {results['tests']} tests, with up to {results['examples']:,} "
+        f"histories each; seed {results['seed']}, {results['minutes']} minutes. An answer is that of a whole definition, "
+        "or of one of its leaves alone, for all customers.",
     ]
 
 

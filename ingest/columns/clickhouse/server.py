@@ -62,6 +62,7 @@ class Address:
             "port": parts.port or (8443 if secure else 8123),
             "username": unquote(parts.username or "default"),
             "password": unquote(parts.password or ""),
+            "autogenerate_session_id": True,  # temporary tables live in the session
             "settings": dict(parse_qsl(parts.query)),
         }
         return cls(_name(parts.path.removeprefix("/"), url), connection)
