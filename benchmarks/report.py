@@ -185,8 +185,8 @@ def _properties(results: Results) -> list[str]:
         *_head("engine", "random histories", "answers held against the reference evaluator"),
         *rows,
         "",
-        f"Mismatches: **{results['mismatches']}** in {results['tests']} tests with {results['examples']:,} histories or "
-        f"fewer; seed {results['seed']}, {results['minutes']} minutes.",
+        f"Mismatches: **{results['mismatches']}** in {results['tests']} tests with {results['examples']:,} histories "
+        f"or fewer; seed {results['seed']}, {results['minutes']} minutes.",
         "An answer is that of a whole definition or of one of its leaves alone, for all customers.",
     ]
 
