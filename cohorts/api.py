@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
+from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
@@ -21,21 +22,25 @@ from rest_framework.serializers import BaseSerializer
 
 from cohorts.activity import seen_of
 from cohorts.edit import edit_cohort, pause_time
+from cohorts.export import change_lines, csv_response, member_lines
 from cohorts.feed import Cursor, InvalidCursor, cohorts_of, read_changes, read_members
 from cohorts.impact import Impact, impact_of
+from cohorts.lists import Wish, listed
 from cohorts.models import Cohort
 from cohorts.pages import NewestAsOf, NewestFirst, NewestId, read_limit
 from cohorts.permissions import HasModelPermission
 from cohorts.preview import Preview, preview
 from cohorts.preview_serializers import PreviewRequestSerializer, PreviewSerializer, preview_of
 from cohorts.references import CohortInUse, delete_unused
-from cohorts.refresh import evaluate_now
+from cohorts.refresh import evaluate_now, take_effect
 from cohorts.serializers import (
     ChangesPageSerializer,
     CohortSerializer,
     CustomerDetailSerializer,
     CustomerSerializer,
     EvaluationSerializer,
+    ListEditedSerializer,
+    ListEditSerializer,
     MembersPageSerializer,
     change_of,
     customer_of,
@@ -44,7 +49,7 @@ from cohorts.serializers import (
 from cohorts.upsert import read_document, upsert_cohort
 from ingest.authentication import HasScope
 from ingest.columns.interface import ColumnsDamaged
-from ingest.models import Customer, CustomerKind, Scope
+from ingest.models import ApiKey, Customer, CustomerKind, Scope
 from ingest.problems import Problem
 
 PAGE = OpenApiParameter("page", description="Leave out for the first page; the others are in `next`.")
@@ -133,7 +138,7 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
             raise Problem(409, "cohort_in_use", str(error), extra={"used_by": using}) from None
 
     @extend_schema(parameters=[LIMIT, PAGE], responses=MembersPageSerializer)
-    @action(detail=True, filterset_class=None, pagination_class=None)
+    @action(detail=True, filterset_class=None, pagination_class=None, required_verbs={"POST": "change"})
     def members(self, request: Request, pk: str) -> Response:
         """The members, by pages, and the cursor for `changes/` from which a copy of them is kept up to date."""
         cohort, limit = self.get_object(), read_limit(request)
@@ -146,6 +151,41 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
             "results": [{"since": member.since, **profile_of(member.customer)} for member in page.members],
         }
         return Response(MembersPageSerializer(answer).data)
+
+    @extend_schema(request=ListEditSerializer, responses=ListEditedSerializer)
+    @members.mapping.post
+    def edit_members(self, request: Request, pk: str) -> Response:
+        """Put customers on a static list, take others off it, or set it. Subscribers are told as of any change."""
+        cohort, now = self.get_object(), timezone.now()
+        if not cohort.is_list:
+            raise Problem(409, "not_static", "The members of this cohort follow from its criteria.")
+        asked = ListEditSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        values = asked.validated_data
+        wish = Wish(
+            add=values.get("set", values["add"]),
+            remove=values["remove"],
+            replace="set" in values,
+            make=values["create_unknown"],
+        )
+        key = request.auth.name if isinstance(request.auth, ApiKey) else ""
+        person = request.user if request.user.is_authenticated else None
+        edited = wish.fulfil(cohort, now, by=person, note=f"API key {key}" if key else "API")
+        take_effect(cohort, now)
+        told = {"added": len(edited.moved.added), "removed": len(edited.moved.removed), "members": len(listed(cohort))}
+        return Response(ListEditedSerializer({**told, "unknown": edited.unknown, "erased": edited.erased}).data)
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
+    @action(detail=True, url_path="members/csv", filterset_class=None, pagination_class=None)
+    def members_csv(self, request: Request, pk: str) -> StreamingHttpResponse:
+        """All members as a CSV file."""
+        return csv_response(member_lines(self.get_object()), "members")
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
+    @action(detail=True, url_path="changes/csv", filterset_class=None, pagination_class=None)
+    def changes_csv(self, request: Request, pk: str) -> StreamingHttpResponse:
+        """All changes as a CSV file, oldest first."""
+        return csv_response(change_lines(self.get_object()), "changes")
 
     @extend_schema(parameters=[LIMIT, AFTER], responses=ChangesPageSerializer)
     @action(detail=True, filterset_class=None, pagination_class=None)

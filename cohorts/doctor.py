@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from pyroaring import BitMap
 
-from cohorts.criteria import CriteriaError, parse
+from cohorts.criteria import CriteriaError
+from cohorts.edit import describe
 from cohorts.enums import ChangeKind
 from cohorts.models import Baseline, Cohort, Membership, MembershipChange
 from ingest.examination import Check, Examination, Finding, Severity
-from ingest.models import CustomerKind
 
 READ = 5_000
 """Rows fetched at a time."""
@@ -85,7 +85,7 @@ def invalid_cohorts(examination: Examination) -> Iterator[Finding]:
     """Cohorts that cannot be evaluated as they are."""
     for cohort in Cohort.objects.order_by("name").iterator(100):
         try:
-            parse(cohort.criteria, CustomerKind(cohort.kind))
+            describe(cohort)
             ZoneInfo(cohort.time_zone)
         except (CriteriaError, ValueError, KeyError, OSError) as error:
             yield Finding(f'Cohort "{cohort}" cannot be evaluated: {error}.', "Edit it, or delete it.")

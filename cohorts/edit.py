@@ -20,6 +20,9 @@ DEFINITION = ("criteria", "time_zone", "week_starts_on")
 """The fields that decide who is a member."""
 
 
+LIST_WORDS = "a list that people and software keep"
+
+
 class EditedMeanwhile(Exception):
     """Somebody else edited the definition since it was shown; nothing is stored."""
 
@@ -66,4 +69,6 @@ def pause_time(paused: bool, since: datetime | None, now: datetime) -> datetime 
 
 def describe(cohort: Cohort) -> str:
     """The cohort's criteria in words. Raises CriteriaError when they are not, or no longer, valid."""
+    if cohort.is_list:
+        return LIST_WORDS
     return parse(cohort.criteria, CustomerKind(cohort.kind)).words()

@@ -110,13 +110,18 @@ class CohortForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Cohort
         fields = ["name", "description", "key", "kind", "criteria", "time_zone", "week_starts_on", "period"]
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.is_list:
+            self.fields["criteria"].required, self.fields["criteria"].disabled = False, True
+
     def clean_key(self) -> str | None:
         return self.cleaned_data["key"] or None
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         kind = cleaned.get("kind") or self.instance.kind
-        if "criteria" in cleaned and kind:
+        if "criteria" in cleaned and kind and not self.instance.is_list:
             try:
                 parse(cleaned["criteria"], CustomerKind(kind))
                 check_no_cycle(cleaned["criteria"], self.instance)

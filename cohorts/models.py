@@ -32,8 +32,10 @@ class Cohort(models.Model):
     description = models.TextField(max_length=1_000, blank=True)
     "What it is for, in the words of its owner."
     kind = models.CharField(max_length=7, choices=CustomerKind.choices)
+    is_list = models.BooleanField(default=False, editable=False)
+    "Its members are a list that people and software keep (`CohortList`); it has no criteria."
     criteria = models.JSONField()
-    "The definition as `docs/criteria.md` describes it, already validated."
+    "The definition as `docs/criteria.md` describes it, already validated; `{}` of a list."
     definition_version = models.PositiveIntegerField(default=1, editable=False)
     "Counts the edits of criteria, time zone and week start."
     rebaseline = models.BooleanField(default=False, editable=False)
@@ -175,6 +177,35 @@ class MembershipChange(models.Model):
             (sentence, [each | {"time": datetime.fromisoformat(each["time"])} for each in events.get(sentence, [])])
             for sentence in self.because
         ]
+
+
+class CohortList(models.Model):
+    """Who stands on the list of a cohort that is one; its membership follows at the next evaluation."""
+
+    cohort = models.OneToOneField(Cohort, primary_key=True, on_delete=models.CASCADE, related_name="listed")
+    members = models.BinaryField()
+    "Serialized bitmap of customer ids."
+
+    def __str__(self) -> str:
+        return f"List of {self.cohort_id}"
+
+
+class ListEdit(models.Model):
+    """Customers put on a list and taken off it at once, by whom and how. Written once, never changed."""
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="list_edits", db_index=False)
+    at = models.DateTimeField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    note = models.CharField(max_length=200, blank=True)
+    "How: the name of a file, or of a key of the API."
+    added = models.BinaryField()
+    removed = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["cohort", "-at"], name="edits_of_list")]
+
+    def __str__(self) -> str:
+        return f"Edit of a list at {self.at}"
 
 
 class Backtest(models.Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from time import perf_counter
 
@@ -13,6 +14,7 @@ from cohorts import membership
 from cohorts.criteria import CriteriaError, parse
 from cohorts.diff import diff
 from cohorts.evaluation import ERASED, Evaluated, Explanation, clock_at, evaluate, explain, explain_edit, merged_into
+from cohorts.lists import evaluate_list, explain_list
 from cohorts.membership import Current, Superseded
 from cohorts.models import Cohort, Evaluation
 from cohorts.references import in_order
@@ -51,6 +53,12 @@ def evaluate_now(cohorts: Sequence[Cohort], now: datetime) -> list[Evaluation]:
     return refresh_cohorts(cohorts, now)
 
 
+def take_effect(cohort: Cohort, now: datetime) -> None:
+    """Evaluate a list that was just edited, unless it is paused: then its members follow when it is resumed."""
+    if cohort.paused_at is None:
+        refresh_cohorts([cohort], now)
+
+
 def refresh_cohort(cohort: Cohort, snapshot: Snapshot) -> Evaluation | None:
     """Evaluate one cohort as of the snapshot and write what changed.
 
@@ -71,6 +79,8 @@ def refresh_cohort(cohort: Cohort, snapshot: Snapshot) -> Evaluation | None:
 
 def _refresh(cohort: Cohort, snapshot: Snapshot, started: float) -> Evaluation:
     current = membership.read(cohort)
+    if cohort.is_list:
+        return _refresh_list(cohort, current, snapshot.at, started)
     criteria = parse(cohort.criteria, CustomerKind(cohort.kind))
     clock = clock_at(snapshot.at, cohort.time_zone, cohort.week_starts_on)
     evaluated = evaluate(criteria, snapshot, clock)
@@ -79,6 +89,23 @@ def _refresh(cohort: Cohort, snapshot: Snapshot, started: float) -> Evaluation:
     moved = diff(current.members, evaluated.members)
     explanations = _explain(cohort, current, evaluated, moved.changed, snapshot)
     return membership.apply(cohort, current, evaluated, moved, explanations, snapshot.at, _since(started))
+
+
+def _refresh_list(cohort: Cohort, current: Current | None, at: datetime, started: float) -> Evaluation:
+    evaluated = evaluate_list(cohort)
+    if current is None:  # a list starts empty: whoever is put on it is told of
+        begun = membership.start(
+            cohort, None, replace(evaluated, members=BitMap(), universe=BitMap()), at, _since(started)
+        )
+        current = membership.read(cohort)
+        if current is None or not evaluated.members:
+            return begun
+    moved = diff(current.members, evaluated.members)
+    explanations = {
+        **explain_list(cohort, moved, current.before.as_of),
+        **_explain_gone(cohort, moved.removed),
+    }
+    return membership.apply(cohort, current, evaluated, moved, explanations, at, _since(started))
 
 
 def _explain(

@@ -18,6 +18,9 @@ from cohorts.references import check_no_cycle
 from cohorts.time_zones import check_time_zone
 from ingest.models import Customer, CustomerKind
 
+MOST_LISTED = 10_000
+"""Ids in one edit of a static list."""
+
 
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses keys that it does not know: a misspelt one would be lost without a word."""
@@ -61,7 +64,10 @@ class PausedField(serializers.BooleanField):
 
 @extend_schema_field(OpenApiTypes.OBJECT)
 class CriteriaField(serializers.JSONField):
-    """A criteria document; it can be validated only beside the kind of cohort."""
+    """A criteria document; it can be validated only beside the kind of cohort. Null of a static list."""
+
+    def to_representation(self, value: Any) -> Any:
+        return super().to_representation(value) or None
 
 
 def parse_criteria(document: Any, kind: str, cohort: Cohort | None = None) -> Criteria:
@@ -95,7 +101,12 @@ class CohortSerializer(StrictSerializer, serializers.ModelSerializer[Cohort]):
 
     key = serializers.SlugField(max_length=100, required=False, allow_null=True, help_text="A stable name, unique.")
     cohort_type = serializers.ChoiceField(source="kind", choices=CustomerKind.choices)
-    criteria = CriteriaField(help_text="The definition, `{version: 1, match: ...}`.")
+    static = serializers.BooleanField(
+        source="is_list", default=False, help_text="A list that is kept by `members/`; it has no criteria."
+    )
+    criteria = CriteriaField(
+        required=False, allow_null=True, help_text="The definition, `{version: 1, match: ...}`; null of a static list."
+    )
     time_zone = serializers.CharField(default="UTC", max_length=64, validators=[check_time_zone])
     period = PeriodField(shortest=SHORTEST_PERIOD, longest=LONGEST_PERIOD, default=DEFAULT_PERIOD)
     paused = PausedField(source="paused_at", required=False)
@@ -116,6 +127,7 @@ class CohortSerializer(StrictSerializer, serializers.ModelSerializer[Cohort]):
             "name",
             "description",
             "cohort_type",
+            "static",
             "criteria",
             "words",
             "time_zone",
@@ -148,10 +160,23 @@ class CohortSerializer(StrictSerializer, serializers.ModelSerializer[Cohort]):
             raise serializers.ValidationError("cannot be changed: make another cohort")
         return kind
 
+    def validate_static(self, is_list: bool) -> bool:
+        if self.instance is not None and is_list != self.instance.is_list:
+            raise serializers.ValidationError("cannot be changed: make another cohort")
+        return is_list
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "criteria" in attrs:
+        given = attrs.get("criteria")
+        is_list = self.instance.is_list if self.instance else attrs["is_list"]
+        if is_list:
+            if given:
+                raise serializers.ValidationError({"criteria": "expected none: a static list has no criteria"})
+            attrs["criteria"] = {}
+        elif "criteria" in attrs or self.instance is None:
+            if given is None:
+                raise serializers.ValidationError({"criteria": 'missing, expected {"version": 1, "match": ...}'})
             kind = attrs["kind"] if self.instance is None else self.instance.kind
-            parse_criteria(attrs["criteria"], kind, self.instance)
+            parse_criteria(given, kind, self.instance)
         return attrs
 
 
@@ -267,6 +292,34 @@ class MembersPageSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
     cursor = serializers.CharField(help_text="For `changes/?after=`, the same on every page.")
     results = MemberSerializer(many=True)
+
+
+class ListEditSerializer(StrictSerializer):
+    """Who is put on a static list and taken off it; with `set` all that shall stand on it."""
+
+    add = serializers.ListField(child=serializers.CharField(max_length=500), default=list, max_length=MOST_LISTED)
+    remove = serializers.ListField(child=serializers.CharField(max_length=500), default=list, max_length=MOST_LISTED)
+    set = serializers.ListField(child=serializers.CharField(max_length=500), required=False, max_length=MOST_LISTED)
+    create_unknown = serializers.BooleanField(
+        default=False, help_text="Make customers of ids that nothing named yet; otherwise they are reported only."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "set" in attrs and (attrs["add"] or attrs["remove"]):
+            raise serializers.ValidationError({"set": 'expected nothing in "add" and "remove" beside it'})
+        return attrs
+
+
+class ListEditedSerializer(serializers.Serializer[Any]):
+    """What an edit of a static list did."""
+
+    added = serializers.IntegerField()
+    removed = serializers.IntegerField()
+    members = serializers.IntegerField(help_text="On the list now.")
+    unknown = serializers.ListField(
+        child=serializers.CharField(), help_text="Ids of nobody: nothing was done for them."
+    )
+    erased = serializers.ListField(child=serializers.CharField(), help_text="Ids of customers who were erased.")
 
 
 class ChangesPageSerializer(serializers.Serializer[Any]):

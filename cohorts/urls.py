@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from cohorts.api import CohortViewSet, CustomerViewSet
 from cohorts.backtest.api import BacktestViewSet
-from cohorts.views import actions, backtest, builder, cohort, customer, editing, lookup, save, saved
+from cohorts.views import actions, backtest, builder, cohort, customer, editing, lists, lookup, save, saved
 from ingest.models import CustomerKind
 
 USERS, COMPANIES = {"kind": CustomerKind.USER}, {"kind": CustomerKind.COMPANY}
@@ -28,6 +28,13 @@ pages: list[URLPattern] = [
     path("companies/cohorts/new/", save.save_cohort, COMPANIES, name="company_cohort_new"),
     path("users/backtests/new/", backtest.new_backtest, USERS, name="user_backtest_new"),
     path("companies/backtests/new/", backtest.new_backtest, COMPANIES, name="company_backtest_new"),
+    path("users/lists/new/", lists.new_list, USERS, name="user_list_new"),
+    path("companies/lists/new/", lists.new_list, COMPANIES, name="company_list_new"),
+    path("cohorts/<uuid:pk>/list/", lists.edit, name="edit_list"),
+    path("cohorts/<uuid:pk>/list/preview/", lists.preview, name="preview_list"),
+    path("cohorts/<uuid:pk>/list/remove/", lists.remove, name="remove_from_list"),
+    path("cohorts/<uuid:pk>/members.csv", cohort.members_export, name="cohort_members_export"),
+    path("cohorts/<uuid:pk>/changes.csv", cohort.changes_export, name="cohort_changes_export"),
     path("cohorts/<uuid:pk>/backtest/", backtest.cohort_backtest, name="cohort_backtest"),
     path("backtests/<uuid:pk>/", backtest.backtest, name="backtest"),
     path("backtests/<uuid:pk>/results/", backtest.backtest_results, name="backtest_results"),

@@ -188,6 +188,7 @@ SPECTACULAR_SETTINGS = {
         "cohortsite.openapi.add_problems",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "ChannelState": "notifications.serializers.CHANNEL_STATES",
         "BacktestState": "cohorts.models.Backtest.State",
         "DeliveryState": "notifications.models.Delivery.State",
     },

@@ -26,6 +26,7 @@ from notifications.models import (
     Subscription,
 )
 
+CHANNEL_STATES = ["disabled", "paused", "failing", "working", "unused"]
 MOST_REPLAYED = 500
 """Deliveries in one request."""
 
@@ -47,7 +48,7 @@ class ChannelSerializer(StrictSerializer, serializers.ModelSerializer[Channel]):
     summary = serializers.SerializerMethodField(help_text="Where it goes, without secrets.")
     paused = PausedField(source="paused_at", required=False)
     state = serializers.ChoiceField(
-        choices=["disabled", "paused", "failing", "working", "unused"],
+        choices=CHANNEL_STATES,
         read_only=True,
         help_text="`disabled`: paused by the site, since nothing arrived there; resume it by `paused: false`.",
     )

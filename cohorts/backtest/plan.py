@@ -106,4 +106,4 @@ def cycles(period: timedelta) -> timedelta:
 
 def _named(document: Any) -> list[Cohort]:
     ids: set[uuid.UUID] = set(references(document).values())
-    return list(Cohort.objects.filter(pk__in=ids).order_by("pk"))
+    return list(Cohort.objects.filter(pk__in=ids, is_list=False).order_by("pk"))  # of lists it is known who was on them

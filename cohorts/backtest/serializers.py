@@ -37,6 +37,11 @@ class BacktestRequestSerializer(StrictSerializer):
         default=DEFAULT_DAYS, min_value=1, max_value=MOST_DAYS, help_text="How far back it begins."
     )
 
+    def validate_cohort(self, cohort: Cohort) -> Cohort:
+        if cohort.is_list:
+            raise serializers.ValidationError("a static list has no criteria to try")
+        return cohort
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "cohort" in attrs:
             self._refuse(attrs, ("cohort_type", *DEFINITION), "comes from the cohort: leave it out")

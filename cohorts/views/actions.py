@@ -20,7 +20,7 @@ from cohorts.listing import in_words
 from cohorts.models import Cohort, Evaluation
 from cohorts.references import CohortInUse, cohorts_that_use, delete_unused
 from cohorts.refresh import evaluate_now
-from cohorts.views.access import LISTS, find_cohort, may_add, may_change, may_delete, may_see
+from cohorts.views.access import LISTS, find_cohort, find_dynamic, may_add, may_change, may_delete, may_see
 
 COPIED = ("description", "kind", "criteria", "time_zone", "week_starts_on", "period")
 SUPERSEDED = "Another evaluation or an edit came first."
@@ -69,7 +69,7 @@ def cohort_details(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @may_add
 def duplicate_cohort(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The dialog that makes a cohort with the same definition, to be edited from there. Nobody is told of it."""
-    cohort = find_cohort(pk)
+    cohort = find_dynamic(pk)
     form = DuplicateForm(request.POST or None, initial={"name": f"Copy of {cohort.name}"[:200]})
     if request.method == "POST" and form.is_valid():
         values = {name: getattr(cohort, name) for name in COPIED}

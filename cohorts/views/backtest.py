@@ -24,7 +24,7 @@ from cohorts.models import DEFAULT_PERIOD, Backtest, Cohort
 from cohorts.page_forms import PERIODS, DefinitionForm
 from cohorts.paging import PAGE_SIZE, page_from, page_number
 from cohorts.periods import format_period, parse_period
-from cohorts.views.access import LISTS
+from cohorts.views.access import LISTS, find_dynamic
 from ingest.models import CustomerKind
 
 may_try = permission_required(("cohorts.view_cohort", "cohorts.view_backtest"), raise_exception=True)
@@ -85,7 +85,7 @@ def new_backtest(request: HttpRequest, kind: CustomerKind) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def cohort_backtest(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The dialog that tries the definition of a saved cohort, as often as it is evaluated."""
-    cohort = get_object_or_404(Cohort, pk=pk)
+    cohort = find_dynamic(pk)
     form = BacktestForm(request.POST or None)
     del form.fields["period"]
     problem = ""

@@ -6,13 +6,15 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
 from cohorts.criteria import CriteriaError, parse
+from cohorts.edit import LIST_WORDS
 from cohorts.enums import ChangeKind, Reason
+from cohorts.export import change_lines, csv_response, member_lines
 from cohorts.feed import Cursor, InvalidCursor
 from cohorts.history import RANGES, history_of
 from cohorts.listing import DAY, in_words, moved_since
@@ -119,6 +121,20 @@ def cohort_notifications(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return _render(request, find_cohort(pk), timezone.now(), "cohort_notifications", "notifications", {})
 
 
+@may_see
+def members_export(request: HttpRequest, pk: uuid.UUID) -> StreamingHttpResponse:
+    """All members as a CSV file."""
+    cohort = find_cohort(pk)
+    return csv_response(member_lines(cohort), f"members-{timezone.now():%Y-%m-%d}")
+
+
+@may_see
+def changes_export(request: HttpRequest, pk: uuid.UUID) -> StreamingHttpResponse:
+    """All changes as a CSV file, oldest first."""
+    cohort = find_cohort(pk)
+    return csv_response(change_lines(cohort), f"changes-{timezone.now():%Y-%m-%d}")
+
+
 def _render(
     request: HttpRequest, cohort: Cohort, now: datetime, tab: str, template: str, context: dict[str, Any]
 ) -> HttpResponse:
@@ -154,6 +170,8 @@ def _definitions(cohort: Cohort, evaluations: Any) -> dict[int, str]:
 
 
 def _say(cohort: Cohort, criteria: Any) -> str:
+    if cohort.is_list:
+        return LIST_WORDS
     try:
         return parse(criteria, CustomerKind(cohort.kind)).words()
     except CriteriaError as error:

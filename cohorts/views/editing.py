@@ -21,7 +21,7 @@ from cohorts.impact import impact_of
 from cohorts.listing import in_words
 from cohorts.models import Cohort, Evaluation
 from cohorts.refresh import refresh_cohorts
-from cohorts.views.access import LISTS, find_cohort, may_change
+from cohorts.views.access import LISTS, find_dynamic, may_change
 from ingest.columns.interface import ColumnsDamaged
 
 SILENT, TELL = "silent", "tell"
@@ -50,7 +50,7 @@ def cohort_edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
     The answer to a refused one replaces the foot of the page only: the draft stays in the builder.
     """
-    cohort = find_cohort(pk)
+    cohort = find_dynamic(pk)
     if request.method == "POST":
         return _save(request, cohort, builder_from(request.POST, cohort.kind), EditForm(request.POST))
     context = {
@@ -70,7 +70,7 @@ def cohort_edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @may_change
 def cohort_impact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Who would join and leave by the definition that was posted. It only reads."""
-    cohort = find_cohort(pk)
+    cohort = find_dynamic(pk)
     builder = builder_from(request.POST, cohort.kind)
     context: dict[str, Any] = {
         "cohort": cohort,

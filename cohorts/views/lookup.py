@@ -30,7 +30,7 @@ from cohorts.customer_rows import (
     text_of,
 )
 from cohorts.evaluation import clock_at
-from cohorts.export import csv_lines
+from cohorts.export import csv_lines, csv_response
 from cohorts.lookup import Found, Order, look_up
 from cohorts.page_forms import DefinitionForm
 from cohorts.paging import PAGE_SIZE, page_from, page_number
@@ -180,12 +180,7 @@ def lookup_export(request: HttpRequest, kind: CustomerKind) -> HttpResponse | St
     except ColumnsDamaged as damage:
         return _page(request, asked, status=503, damage=str(damage))
     lines = csv_lines(found.facts, [id_column(kind), *asked.columns])
-    name = f"{PLURAL[kind]}-{now:%Y-%m-%d}.csv"
-    return StreamingHttpResponse(
-        (line.encode("utf-8", "replace") for line in lines),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
+    return csv_response(lines, f"{PLURAL[kind]}-{now:%Y-%m-%d}")
 
 
 def _page(request: HttpRequest, asked: Asked, status: int = 200, damage: str = "") -> HttpResponse:

@@ -70,6 +70,13 @@ RULES: dict[str, tuple[str, str]] = {
     "company_lookup_columns": (VIEWER, VIEWER),
     "company_lookup_export": (VIEWER, VIEWER),
     "company_cohort_new": (ANALYST, ANALYST),
+    "user_list_new": (ANALYST, ANALYST),
+    "company_list_new": (ANALYST, ANALYST),
+    "edit_list": (ANALYST, ANALYST),
+    "preview_list": (NOBODY, ANALYST),
+    "remove_from_list": (NOBODY, ANALYST),
+    "cohort_members_export": (VIEWER, VIEWER),
+    "cohort_changes_export": (VIEWER, VIEWER),
     "user_backtest_new": (VIEWER, VIEWER),
     "company_backtest_new": (VIEWER, VIEWER),
     "cohort_backtest": (VIEWER, VIEWER),
@@ -138,6 +145,7 @@ class World:
     user: Any
     company: Any
     cohort: Any
+    listed: Any
     backtest: Any
     event: Any
     channel: Any
@@ -167,7 +175,8 @@ def world(now) -> World:
     open_columns().seal(now)
     backtest = start_backtest(vars(cohort), 1, now, cohort=cohort)
     advance(backtest.pk, now)
-    return World(user, company, cohort, backtest, event, channel, subscription, delivery, mail)
+    listed = make_cohort(is_list=True, criteria={})
+    return World(user, company, cohort, listed, backtest, event, channel, subscription, delivery, mail)
 
 
 @pytest.fixture
@@ -208,6 +217,8 @@ def arguments_of(name: str, world: World) -> dict[str, Any]:
     route = addresses()[name]
     if name == "customer":
         return {"kind": "user", "external_id": world.user.external_id}
+    if name in ("edit_list", "preview_list", "remove_from_list"):
+        return {"pk": world.listed.pk}
     if name == "delivery_mail":
         return {"pk": world.mail.pk}
     row = {
