@@ -58,6 +58,7 @@ bench: $(INSTALLED)  ## Measure import and cycles against ClickHouse and DuckDB 
 
 screenshots: $(INSTALLED)  ## Take a picture of every page, light and dark, wide and narrow, into screenshots/
 	$(BIN)/python -m tests.e2e.take_screenshots
+	$(BIN)/python -m tests.e2e.take_leaves
 
 clean:  ## Delete .venv, caches and the demo's data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis data/demo

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from cohorts.criteria import parse
 from cohorts.models import Cohort
-from cohorts.references import check_no_cycle
+from cohorts.references import check_no_cycle, lock_references, references
 from ingest.models import CustomerKind
 
 DEFINITION = ("criteria", "time_zone", "week_starts_on")
@@ -47,6 +47,8 @@ def edit_definition(
     or leave by the edit are reported like any others. `expected_version` is the definition's version that the
     editor saw. Raises CriteriaError and EditedMeanwhile, and then nothing is stored.
     """
+    if references(values.get("criteria")):
+        lock_references()
     stored = Cohort.objects.select_for_update().get(pk=cohort.pk)
     if expected_version not in (None, stored.definition_version):
         raise EditedMeanwhile

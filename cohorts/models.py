@@ -75,6 +75,14 @@ class Cohort(models.Model):
             raise ValueError("a cohort that exists is saved by cohorts.edit, or with update_fields")
         super().save(**options)
 
+    def evaluated_after(self, at: datetime, *, now: datetime) -> datetime:
+        """The first evaluation at the instant or after it, that is still to come at `now`, if nothing delays it."""
+        if self.evaluated_at is None or self.evaluated_at + self.period <= now:
+            last = now  # it is overdue: at once, and every period from then on
+        else:
+            last = self.evaluated_at + self.period
+        return last + self.period * max(0, -((last - at) // self.period))
+
     def is_due(self, now: datetime) -> bool:
         """Whether an evaluation at `now` is asked for: never evaluated, or a period has passed since the last.
 

@@ -8,6 +8,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from cohorts.criteria import CriteriaError
 from cohorts.models import Cohort
 
@@ -27,8 +29,19 @@ def cohorts_that_use(cohort: Cohort) -> list[Cohort]:
     return [other for other in others if cohort.pk in references(other.criteria).values()]
 
 
+def lock_references() -> None:
+    """Until the transaction ends nobody else comes to use a cohort: two edits at once cannot form a circle.
+
+    The rows are locked in one order, before any single one of them, so that nobody waits for each other. Evaluations
+    that are under way are waited for.
+    """
+    list(Cohort.objects.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+
+
+@transaction.atomic
 def delete_unused(cohort: Cohort) -> None:
     """Delete the cohort. Raises CohortInUse."""
+    lock_references()
     users = cohorts_that_use(cohort)
     if users:
         raise CohortInUse(users)

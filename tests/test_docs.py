@@ -82,6 +82,17 @@ def test_every_kind_of_leaf_has_a_section_with_an_example():
 
 
 @pytest.mark.django_db
+def test_the_table_shows_every_kind_of_leaf_with_an_example_and_its_picture():
+    rows = re.findall(r"^\| (\w+) \| .+ \| `(\{.+\})` \| !\[.+\]\((.+)\) \|$", read("docs/criteria.md"), re.M)
+    assert [name for name, _, _ in rows] == list(LEAVES)
+    make_cohort(id="5f0c6f4e-8f0f-4c5e-9a53-0c8f2f2f7a11", name="On trial")
+    for name, example, picture in rows:
+        kind = CustomerKind.COMPANY if name == "users" else CustomerKind.USER
+        assert parse({"version": 1, "match": json.loads(example)}, kind).words() != ""
+        assert (BASE / "docs" / picture).is_file()
+
+
+@pytest.mark.django_db
 def test_the_cohort_of_the_readme_can_be_saved(client):
     body = re.search(r"-d '(\{.*?\})'\n", read("README.md"), re.S)[1]
     key = make_api_key(Scope.WRITE)

@@ -7,10 +7,12 @@ its inputs (see `LeafKind` and `cohorts/builder/README.md`).
 from __future__ import annotations
 
 from cohorts.criteria import aggregate, cohort, company, first, performed, profile, ratio, sequence, trend, users
+from cohorts.criteria.ahead import Ahead, Unforeseeable, foretell
 from cohorts.criteria.definition import Criteria
 from cohorts.criteria.errors import CriteriaError
 from cohorts.criteria.leaf import Before, EventSeen, Evidence, Leaf, LeafKind, Matched, View, parse_node
 from cohorts.criteria.place import MAX_DEPTH, MAX_LEAVES, Place, read_object
+from cohorts.criteria.steps import Steps
 from cohorts.criteria.windows import Clock
 from ingest.models import CustomerKind
 
@@ -18,6 +20,7 @@ __all__ = [
     "LEAVES",
     "MAX_DEPTH",
     "MAX_LEAVES",
+    "Ahead",
     "Before",
     "Clock",
     "Criteria",
@@ -27,7 +30,10 @@ __all__ = [
     "Leaf",
     "LeafKind",
     "Matched",
+    "Steps",
+    "Unforeseeable",
     "View",
+    "foretell",
     "parse",
 ]
 

@@ -16,8 +16,10 @@ import ibis
 import ibis.expr.types as ir
 from pyroaring import BitMap
 
+from cohorts.criteria.ahead import Ahead, Foretold, Track, foretell_events
 from cohorts.criteria.cells import Cell
 from cohorts.criteria.events import Events, parse_events
+from cohorts.criteria.figures import PERCENTILES, passes
 from cohorts.criteria.leaf import LeafKind, View
 from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
 from cohorts.criteria.place import Place, quoted, read_choice, read_object, read_text
@@ -30,7 +32,6 @@ from ingest.fields import Field, FieldType, UnknownField, event_field
 
 KEYS = ("aggregate", "of", "by", "op", "value", "within")
 REQUIRED = ("of", "by", "op", "value")
-PERCENTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 LABELS = {
     "avg": "average",
     "sum": "sum",
@@ -106,7 +107,28 @@ class Aggregate(MeasuredLeaf):
 
     @property
     def gaze(self) -> Gaze:
-        return Gaze((self.events,), lambda clock: [event_span(self.window, clock)])
+        return Gaze((self.events,), lambda clock: [event_span(self.window, clock)], self.window.ages)
+
+    def foretell(self, ahead: Ahead) -> Foretold:
+        def select(rows: ir.Table) -> ir.Table:
+            columns = self._columns(Cell(ahead.later, rows, self.field))
+            return rows.select("customer", "time", "weight", **columns)
+
+        def holds(track: Track, clock: Clock) -> bool:
+            places = track.inside(event_span(self.window, clock))
+            return passes([track.rows[place] for place in places], self.by, self.threshold)
+
+        return foretell_events(ahead, self.gaze, self.window, select, holds, heavy=True)
+
+    def _columns(self, cell: Cell) -> dict[str, ir.Value]:
+        if self.by == "distinct" and self.field.type == FieldType.TAGS:
+            return {"tags": cell.tags()}
+        if self.by == "distinct":
+            return {name: read(cell) for name, read in SCALARS[self.field.type].items()}
+        number = cell.number()
+        if self.by not in ("sum", "avg"):
+            return {"number": number}
+        return {"millionths": ibis.ifelse(number.abs() <= LARGEST, _millionths(number), None).cast("string")}
 
     def _span(self, source: Source) -> Span:
         return event_span(self.window, source.clock)
@@ -213,10 +235,14 @@ def _hold_average(sums: ir.Table, threshold: Threshold) -> ir.Table:
 def _sum(values: ir.Table, threshold: Threshold) -> ir.Table:
     """`customer, figure, weight`: the sum in millionths, each value rounded once to 6 decimals, halves up."""
     values = values.filter(values.value.abs() <= LARGEST)
-    down = values.value.floor()
-    millionths = ((values.value - down) * float(MILLION) + 0.5).floor()
-    rounded = down.cast(WHOLE) * _whole(Decimal(MILLION)) + millionths.cast(WHOLE)
+    rounded = _millionths(values.value)
     return _add_up(values.select("customer", "weight", figure=rounded * values.weight.cast(WHOLE)))
+
+
+def _millionths(value: ir.NumericValue) -> ir.DecimalValue:
+    down = value.floor()
+    millionths = ((value - down) * float(MILLION) + 0.5).floor()
+    return down.cast(WHOLE) * _whole(Decimal(MILLION)) + millionths.cast(WHOLE)
 
 
 def _add_up(sums: ir.Table) -> ir.Table:

@@ -7,19 +7,25 @@ are evaluated first.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pyroaring import BitMap
 
-from cohorts.criteria.leaf import Before, EventSeen, Evidence, Leaf, LeafKind, Matched, View
+from cohorts.criteria.ahead import Ahead, Foretold, foretell
+from cohorts.criteria.definition import Criteria
+from cohorts.criteria.leaf import Before, EventSeen, Evidence, Leaf, LeafKind, Matched, View, parse_node
 from cohorts.criteria.place import Place, read_object
+from cohorts.criteria.steps import Steps, sample
 from cohorts.criteria.turning import merge
 from cohorts.criteria.windows import Clock
 from cohorts.enums import ChangeKind, Reason
 from cohorts.models import Baseline, Cohort, MembershipChange
+from ingest.models import CustomerKind
 
 EXPECTED = "expected the id of a cohort"
 
@@ -31,6 +37,8 @@ class Member(Leaf):
     path: str
     cohort: uuid.UUID
     name: str
+    read: Callable[[Any, CustomerKind], Criteria] = field(compare=False, repr=False)
+    "Parses the criteria of the other cohort."
 
     def words(self) -> str:
         return f"member of “{self.name}”"
@@ -38,6 +46,21 @@ class Member(Leaf):
     def evaluate(self, view: View) -> Matched:
         members = view.members_of(self.cohort, view.clock.at) & view.universe
         return Matched(members, partial(self._explain, view, members))
+
+    def foretell(self, ahead: Ahead) -> Foretold:
+        """What the other cohort's evaluations will find, each at its time and by its own clock."""
+        other = Cohort.objects.get(pk=self.cohort)
+        members = ahead.view.members_of(self.cohort, ahead.now)
+        stored = {id_: Steps(id_ in members) for id_ in ahead.ids}
+        if other.paused_at is not None or other.error:
+            return stored
+        clock = Clock(ahead.now, ZoneInfo(other.time_zone), other.week_starts_on)
+        ahead = replace(ahead, view=replace(ahead.view, clock=clock))
+        found, _ = foretell(self.read(other.criteria, ahead.view.kind), ahead)
+        return {
+            id_: sample(found[id_], stored[id_].first, ahead.now, partial(other.evaluated_after, now=ahead.now))
+            for id_ in ahead.ids
+        }
 
     def _explain(self, view: View, members: BitMap, ids: BitMap, before: Before | None) -> dict[int, Evidence]:
         moves = self._moves(view, before) if before else {}
@@ -94,7 +117,11 @@ def parse(value: dict[str, Any], place: Place) -> Member:
         raise at.fault(f"{EXPECTED}, there is none with this one")
     if cohort.kind != place.kind:
         raise at.fault(f"{EXPECTED} of the same kind: “{cohort.name}” is not a {place.kind} cohort")
-    return Member(place.path, id_, cohort.name)
+    return Member(place.path, id_, cohort.name, partial(_read, kinds=place.leaf_kinds))
+
+
+def _read(document: dict[str, Any], kind: CustomerKind, kinds: Mapping[str, Any]) -> Criteria:
+    return Criteria(document, kind, parse_node(document["match"], Place("match", kind, leaf_kinds=kinds)))
 
 
 KIND = LeafKind(

@@ -8,10 +8,12 @@ from typing import Any
 
 from pyroaring import BitMap
 
+from cohorts.criteria.ahead import Ahead, Foretold, foretell
 from cohorts.criteria.definition import Criteria
 from cohorts.criteria.inner import Answer, ask, parse_inner, strongest
 from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_object
+from cohorts.criteria.steps import Steps
 from cohorts.criteria.turning import merge
 from cohorts.enums import Reason
 from ingest.models import CustomerKind
@@ -33,6 +35,11 @@ class Company(Leaf):
         users = links.semi_join(owners, links.company == owners.customer).select(customer=links.user)
         members = view.snapshot.ids(users) & view.universe
         return Matched(members, partial(self._explain, view, answer), answer.leaves)
+
+    def foretell(self, ahead: Ahead) -> Foretold:
+        company_of = ahead.companies_of(ahead.ids)
+        found, _ = foretell(self.of, ahead.of(CustomerKind.COMPANY, BitMap(company_of.values())))
+        return {id_: found[company_of[id_]] if id_ in company_of else Steps(first=False) for id_ in ahead.ids}
 
     def _explain(self, view: View, answer: Answer, ids: BitMap, before: Before | None) -> dict[int, Evidence]:
         companies = self._companies(view, ids)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import ibis.expr.types as ir
 
+from cohorts.criteria.ahead import Ahead, Foretold, Track, foretell_events
 from cohorts.criteria.cells import as_utc, instant
 from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import LeafKind
@@ -53,7 +54,18 @@ class First(MeasuredLeaf):
 
     @property
     def gaze(self) -> Gaze:
-        return Gaze((self.events,), lambda clock: [event_span(self.window, clock)], first=True)
+        return Gaze((self.events,), lambda clock: [event_span(self.window, clock)], self.window.ages, first=True)
+
+    def foretell(self, ahead: Ahead) -> Foretold:
+        ever = replace(self.gaze, spans=lambda clock: [event_span(Ever(), clock)])
+
+        def holds(track: Track, clock: Clock) -> bool:
+            return bool(track.rows) and bool(track.inside(event_span(self.window, clock)))
+
+        def select(rows: ir.Table) -> ir.Table:
+            return rows.group_by("customer").aggregate(time=rows.time.min())
+
+        return foretell_events(ahead, ever, self.window, select, holds, heavy=False)
 
     def value(self, figures: Figures) -> str | None:
         first = as_utc(figures.get("first"))

@@ -7,11 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pyroaring import BitMap
 
 from cohorts.criteria.place import Place
+from cohorts.criteria.steps import Steps
 from cohorts.criteria.tree import Node, parse_tree
 from cohorts.criteria.windows import Clock
 from cohorts.criteria.wording import cut
@@ -19,6 +20,9 @@ from cohorts.enums import Reason
 from cohorts.stored import members_at
 from ingest.columns.interface import Snapshot
 from ingest.models import CustomerKind
+
+if TYPE_CHECKING:
+    from cohorts.criteria.ahead import Ahead
 
 MembersOf: TypeAlias = Callable[[uuid.UUID, datetime], BitMap]
 """Who was in a cohort at an instant."""
@@ -129,6 +133,10 @@ class Leaf(ABC):
     @abstractmethod
     def evaluate(self, view: View) -> Matched:
         """The customers of the view's universe that it holds for. Raises ColumnsDamaged."""
+
+    @abstractmethod
+    def foretell(self, ahead: Ahead) -> Mapping[int, Steps]:
+        """For each of the customers ahead when it holds, from now on, if nothing happens. Raises Unforeseeable."""
 
 
 @dataclass(frozen=True)

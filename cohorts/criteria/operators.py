@@ -6,8 +6,10 @@ Negative operators have no test of their own: `is_not` is the complement of `is`
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import reduce
 from typing import Protocol
 
@@ -16,7 +18,7 @@ import ibis.expr.types as ir
 
 from cohorts.criteria.cells import Cell, instant, known
 from cohorts.criteria.moments import Age, Moment
-from cohorts.criteria.windows import Calendar, Clock, Rolling
+from cohorts.criteria.windows import TICK, Calendar, Clock, Rolling
 from cohorts.criteria.wording import Scalar, say_any_of, say_number, say_value
 
 
@@ -211,3 +213,48 @@ def moves(check: Check) -> bool:
         case BetweenMoments(low, high):
             return isinstance(low, Age) or isinstance(high, Age)
     return False
+
+
+# --- The tests of times in plain Python, for what is to come
+
+
+def passes_at(check: Check, value: datetime | None, clock: Clock) -> bool:
+    """Whether a time passes by a clock, as `holds` says of a column of times; nothing passes only where it must."""
+    match check:
+        case Exists():
+            return value is not None
+        case Before(moment):
+            return value is not None and value < moment.at(clock.at)
+        case After(moment):
+            return value is not None and value > moment.at(clock.at)
+        case BetweenMoments(low, high):
+            return value is not None and low.at(clock.at) <= value <= high.at(clock.at)
+        case On(period):
+            span = period.period(clock)
+            assert span.start is not None
+            return value is not None and span.start <= value < span.end
+    raise TypeError(check)
+
+
+def borders_of(check: Check, value: datetime) -> Iterator[datetime]:
+    """The instants at which a value can come to pass, or no longer pass, as the clock goes on; more may be given."""
+    ages: list[timedelta] = []
+    match check:
+        case Before(moment) | After(moment):
+            ages = [-_offset(moment)]
+        case BetweenMoments(low, high):
+            ages = [-_offset(low), -_offset(high)]
+        case On(Rolling(last)):
+            ages = [timedelta(), last.length]
+    for age in ages:
+        with suppress(OverflowError):
+            yield from (value + age, value + age + TICK)
+
+
+def _offset(moment: Moment) -> timedelta:
+    return moment.offset if isinstance(moment, Age) else timedelta()
+
+
+def looks_at_calendar(check: Check) -> bool:
+    """Whether the check asks for a calendar period."""
+    return isinstance(check, On) and isinstance(check.period, Calendar)

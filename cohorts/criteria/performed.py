@@ -7,13 +7,15 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
+import ibis.expr.types as ir
 from pyroaring import BitMap
 
+from cohorts.criteria.ahead import Ahead, Foretold, Track, foretell_events
 from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_count, read_object
 from cohorts.criteria.turning import Gaze, find_turning
-from cohorts.criteria.windows import Window, event_span, parse_within
+from cohorts.criteria.windows import Clock, Window, event_span, parse_within
 from cohorts.criteria.wording import cut, say_times
 from cohorts.enums import Reason
 from ingest.columns.interface import Span, Weighing, without
@@ -97,7 +99,13 @@ class Performed(Leaf):
 
     @property
     def _gaze(self) -> Gaze:
-        return Gaze((self.events,), lambda clock: [event_span(self.window, clock)])
+        return Gaze((self.events,), lambda clock: [event_span(self.window, clock)], self.window.ages)
+
+    def foretell(self, ahead: Ahead) -> Foretold:
+        def holds(track: Track, clock: Clock) -> bool:
+            return self.bounds.hold(track.total("weight", track.inside(event_span(self.window, clock))))
+
+        return foretell_events(ahead, self._gaze, self.window, _weights, holds, heavy=False)
 
     def _reasons(
         self, view: View, weighing: Weighing, now: dict[int, int], ids: BitMap, since: datetime
@@ -139,6 +147,10 @@ def _seen_then(view: View, weighing: Weighing, spans: list[Span], ids: BitMap, s
     """The weight of the matching events in the spans that were visible at `since`, per customer."""
     begun = [span for span in spans if span.start is None or span.start <= since]
     return weighing.seen_then(view.kind, begun, since).of(ids) if begun else {}
+
+
+def _weights(events: ir.Table) -> ir.Table:
+    return events.select("customer", "time", "weight")
 
 
 def parse(value: dict[str, Any], place: Place) -> Performed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -12,13 +12,15 @@ import ibis.expr.types as ir
 from django.db.models import OuterRef, Subquery
 from pyroaring import BitMap
 
+from cohorts.criteria.ahead import Ahead, Foretold
 from cohorts.criteria.cells import Cell, as_utc
 from cohorts.criteria.conditions import Condition, parse_condition
 from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, Value, View
-from cohorts.criteria.operators import is_about_time
+from cohorts.criteria.operators import borders_of, is_about_time, looks_at_calendar, moves, passes_at
 from cohorts.criteria.place import Place
+from cohorts.criteria.steps import Steps
 from cohorts.criteria.turning import MOST_CUSTOMERS
-from cohorts.criteria.windows import Clock
+from cohorts.criteria.windows import TICK, Clock
 from cohorts.criteria.wording import say_found
 from cohorts.enums import Reason
 from ingest.columns.interface import Snapshot
@@ -29,6 +31,7 @@ from ingest.paths import find
 COMPANY = "company."
 TIMES = {"time", "first_new", "last_new"}
 "Columns of the rows that are read here which hold instants."
+SEEN_TIMES = ("first_seen_time", "last_seen_time")
 Row = dict[str, Any]
 
 
@@ -67,6 +70,67 @@ class Profile(Leaf):
 
     def _cell(self, owners: ir.Table, snapshot: Snapshot) -> Cell:
         return Cell(snapshot, owners, self.condition.field)
+
+    def foretell(self, ahead: Ahead) -> Foretold:
+        owner_of = dict(zip(ahead.ids, ahead.ids, strict=True))
+        if self.owner != self.kind:
+            owner_of = ahead.companies_of(ahead.ids)
+        check = self.condition.check
+        if self._is_activity or moves(check):
+            found = self._foretell_times(ahead, BitMap(owner_of.values()))
+        else:
+            passing = self._passing_among(ahead.view, BitMap(owner_of.values()))
+            found = {owner: Steps(owner in passing) for owner in owner_of.values()}
+        nothing = Steps(first=False)
+        steps = {id_: found[owner_of[id_]] if id_ in owner_of else nothing for id_ in ahead.ids}
+        return {id_: each.negated() for id_, each in steps.items()} if self.condition.negative else steps
+
+    def _passing_among(self, view: View, owners: BitMap) -> BitMap:
+        table = view.snapshot.profiles(self.owner).semi_join(view.snapshot.among(owners), "customer")
+        return view.snapshot.ids(table.filter(self._holds(table, view)))
+
+    def _foretell_times(self, ahead: Ahead, owners: BitMap) -> dict[int, Steps]:
+        """For a condition on a time; one that follows from events changes with those that are still to come."""
+        snapshot = ahead.view.snapshot
+        table = snapshot.activity(self.owner) if self._is_activity else snapshot.profiles(self.owner)
+        cell = self._cell(table.semi_join(snapshot.among(owners), "customer"), snapshot)
+        rows = snapshot.rows(cell.table.select("customer", time=cell.time())).to_pylist()
+        times = {row["customer"]: as_utc(row["time"]) for row in rows}
+        coming = self._coming(ahead, owners) if self.condition.field.column in SEEN_TIMES else {}
+
+        def foretell_one(owner: int) -> Steps:
+            now, later = times.get(owner), coming.get(owner, [])
+            values = [*([now] if now else []), *later]
+            instants = (
+                *(border for value in values for border in borders_of(self.condition.check, value)),
+                *later,
+                *(ahead.days() if looks_at_calendar(self.condition.check) else ()),
+            )
+
+            def holds(clock: Clock) -> bool:
+                seen = [value for value in later if value <= clock.at]
+                return passes_at(self.condition.check, self._latest(now, seen), clock)
+
+            return ahead.trace(iter(instants), holds)
+
+        return {owner: foretell_one(owner) for owner in owners}
+
+    def _coming(self, ahead: Ahead, owners: BitMap) -> dict[int, list[datetime]]:
+        """The times of events that are known and still to come."""
+        events = ahead.events(self.owner, ahead.now + TICK, owners)
+        rows = ahead.later.rows(events.select("customer", "time").distinct()).to_pylist()
+        found: dict[int, list[datetime]] = {}
+        for row in sorted(rows, key=lambda row: row["time"]):
+            found.setdefault(row["customer"], []).append(row["time"].replace(tzinfo=UTC))
+        return found
+
+    def _latest(self, now: datetime | None, seen: list[datetime]) -> datetime | None:
+        """The first or the last seen time, once these events have come."""
+        if self.condition.field.column == "first_seen_time" and now is not None:
+            return now
+        if not seen:
+            return now
+        return seen[0] if self.condition.field.column == "first_seen_time" else seen[-1]
 
     def _explain(self, view: View, ids: BitMap, before: Before | None) -> dict[int, Evidence]:
         since = before.as_of if before else None

@@ -9,6 +9,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 
+from cohorts.criteria.ahead import Ahead, Foretold, Track, foretell_events
 from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import LeafKind, Value
 from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
@@ -66,7 +67,21 @@ class Ratio(MeasuredLeaf):
 
     @property
     def gaze(self) -> Gaze:
-        return Gaze((self.part, self.whole), lambda clock: [event_span(self.window, clock)])
+        return Gaze((self.part, self.whole), lambda clock: [event_span(self.window, clock)], self.window.ages)
+
+    def foretell(self, ahead: Ahead) -> Foretold:
+        source = Source(ahead.view, ahead.view.clock)
+
+        def select(rows: ir.Table) -> ir.Table:
+            counts = {"part": source.weight(rows, self.part), "whole": source.weight(rows, self.whole)}
+            return rows.select("customer", "time", **counts)
+
+        def holds(track: Track, clock: Clock) -> bool:
+            places = track.inside(event_span(self.window, clock))
+            part, whole = (track.total(name, places) for name in ("part", "whole"))
+            return whole >= max(self.minimum, 1) and self.threshold.passed_by(part / whole)
+
+        return foretell_events(ahead, self.gaze, self.window, select, holds, heavy=False)
 
     def value(self, figures: Figures) -> float | None:
         return int(figures["part"]) / int(figures["whole"]) if figures else None

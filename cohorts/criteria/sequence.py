@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
+from cohorts.criteria.ahead import Ahead, Foretold, Track, foretell_events
 from cohorts.criteria.cells import as_utc, instant
 from cohorts.criteria.durations import Duration, parse_stretch
 from cohorts.criteria.events import Events, parse_events
@@ -118,7 +120,34 @@ class Sequence(MeasuredLeaf):
 
     @property
     def gaze(self) -> Gaze:
-        return Gaze(self.steps, lambda clock: [event_span(self.window, clock)], self._given_up)
+        limits = (self.each_within.length,) if self.each_within else ()
+        ages = (*self.window.ages, *limits)
+        return Gaze(self.steps, lambda clock: [event_span(self.window, clock)], ages, self._given_up)
+
+    def foretell(self, ahead: Ahead) -> Foretold:
+        def select(rows: ir.Table) -> ir.Table:
+            has = [step.has(rows, ahead.view.snapshot, ahead.view.clock) for step in self.steps]
+            return rows.select("customer", "time", **{f"is_{place}": each for place, each in enumerate(has)})
+
+        return foretell_events(ahead, self.gaze, self.window, select, self._holds, heavy=True)
+
+    def _holds(self, track: Track, clock: Clock) -> bool:
+        """The same as `measure`, for one customer and in plain steps."""
+        limit = self.each_within.length if self.each_within else timedelta.max
+        reached: list[datetime | None] = [None for _ in self.steps]
+        places = track.inside(event_span(self.window, clock))
+        for time, rows in groupby((track.rows[place] for place in places), key=lambda row: row["time"]):
+            together = list(rows)
+            is_ = [any(row[f"is_{step}"] for row in together) for step in range(len(self.steps))]
+            before = [None, *reached[:-1]]
+            for step, last in enumerate(before):
+                if is_[step] and (step == 0 or (last is not None and time - last <= limit)):
+                    reached[step] = time
+        if self.completed or reached[0] is None or reached[-1] is not None:
+            return self.completed and reached[-1] is not None
+        deadline = clock.at - limit
+        over = self.window.period(clock).end <= clock.at
+        return over or all(last is None or last <= deadline for last in reached[:-1])
 
     def _given_up(self, clock: Clock) -> list[Span]:
         """Where the last steps of chains lie that cannot go on."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from functools import reduce
+from typing import Any
 
 import ibis.expr.types as ir
 
@@ -15,7 +18,7 @@ from cohorts.criteria.wording import say_number
 
 OPERATORS = (*COMPARISONS, "is", "is_not", "between")
 EXPECTED_PAIR = "a list of the lower and the upper bound"
-PLAIN: dict[str, Callable[[float, float], bool]] = {
+PLAIN: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "<": operator.lt,
@@ -38,12 +41,19 @@ class Threshold:
 
     def passed_by(self, figure: float) -> bool:
         """Whether a figure that is known here is as asked for."""
+        return self._passed(figure, self.values)
+
+    def passed_exactly(self, figure: Fraction) -> bool:
+        """The same for a figure that no double holds: the values are taken as they were written."""
+        return self._passed(figure, [Fraction(Decimal(repr(value))) for value in self.values])
+
+    def _passed(self, figure: Any, values: Sequence[Any]) -> bool:
         match self.op:
             case "between":
-                return self.values[0] <= figure <= self.values[1]
+                return bool(values[0] <= figure <= values[1])
             case "is" | "is_not":
-                return (figure in self.values) == (self.op == "is")
-        return bool(PLAIN[self.op](figure, self.values[0]))
+                return (figure in values) == (self.op == "is")
+        return PLAIN[self.op](figure, values[0])
 
     def decide(self, below: Test, at_most: Test) -> ir.BooleanValue:
         """The same for a figure that is only known by the side of each value that it lies on."""

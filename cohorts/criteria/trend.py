@@ -8,6 +8,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from cohorts.criteria.ahead import Ahead, Foretold, Track, foretell_events
 from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.leaf import LeafKind, Value
 from cohorts.criteria.measured import Figures, MeasuredLeaf, Source, say_events
@@ -62,7 +63,18 @@ class Trend(MeasuredLeaf):
 
     @property
     def gaze(self) -> Gaze:
-        return Gaze((self.events,), lambda clock: list(self._windows(clock)))
+        near, far = self.window.ages
+        return Gaze((self.events,), lambda clock: list(self._windows(clock)), (near, far, far + far - near))
+
+    def foretell(self, ahead: Ahead) -> Foretold:
+        def holds(track: Track, clock: Clock) -> bool:
+            before, now = (track.total("weight", track.inside(span)) for span in self._windows(clock))
+            return before >= max(self.minimum, 1) and self.threshold.passed_by((now - before) * 100 / before)
+
+        def select(rows: ir.Table) -> ir.Table:
+            return rows.select("customer", "time", "weight")
+
+        return foretell_events(ahead, self.gaze, self.window, select, holds, heavy=False)
 
     def value(self, figures: Figures) -> float | None:
         now, before = (int(figures.get(name, 0)) for name in ("now", "before"))

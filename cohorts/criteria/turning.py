@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -32,11 +32,13 @@ Found = dict[int, tuple[EventSeen, ...]]
 class Gaze:
     """What a leaf looks at: events of any of these choices, in the spans as seen from a clock.
 
-    `edges` are other stretches whose moving on turns the leaf. `first`: it is the earliest event that counts.
+    `ages` are how old an event is when it comes into a span or falls out of it. `edges` are other stretches whose
+    moving on turns the leaf. `first`: it is the earliest event that counts.
     """
 
     events: tuple[Events, ...]
     spans: Callable[[Clock], list[Span]]
+    ages: tuple[timedelta, ...]
     edges: Callable[[Clock], list[Span]] = field(default=lambda clock: [])
     first: bool = False
 

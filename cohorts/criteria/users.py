@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,16 +10,20 @@ from typing import Any
 import ibis.expr.types as ir
 from pyroaring import BitMap
 
+from cohorts.criteria.ahead import Ahead, Foretold, Unforeseeable, foretell
 from cohorts.criteria.definition import Criteria
 from cohorts.criteria.inner import Answer, ask, parse_inner, strongest
 from cohorts.criteria.leaf import Before, Evidence, Leaf, LeafKind, Matched, View
 from cohorts.criteria.place import Place, read_choice, read_count, read_object
+from cohorts.criteria.steps import combine
 from cohorts.criteria.turning import merge
 from cohorts.enums import Reason
 from ingest.models import CustomerKind
 
 KEYS = ("users", "are", "at_least")
 SHARES = ("any", "all", "none")
+MOST_USERS = 2_000
+"""Users of companies beyond which nothing is foretold."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,27 @@ class Users(Leaf):
         links = view.snapshot.keep(_links(view))
         members = self._passing(view, links, view.snapshot.among(answer.members)) & view.universe
         return Matched(members, partial(self._explain, view, answer, links), answer.leaves)
+
+    def foretell(self, ahead: Ahead) -> Foretold:
+        users = ahead.view.snapshot.users_of(ahead.ids) & ahead.of(CustomerKind.USER, BitMap()).view.universe
+        if len(users) > MOST_USERS:
+            raise Unforeseeable("there are very many users")
+        own: dict[int, list[int]] = {id_: [] for id_ in ahead.ids}
+        for user, company in ahead.companies_of(users).items():
+            own[company].append(user)
+        found, _ = foretell(self.of, ahead.of(CustomerKind.USER, users))
+        return {id_: combine([found[user] for user in own[id_]], self._holds) for id_ in ahead.ids}
+
+    def _holds(self, matching: Iterable[bool]) -> bool:
+        answers = list(matching)
+        match self.share:
+            case "any":
+                return any(answers)
+            case "none":
+                return not any(answers)
+            case "all":
+                return bool(answers) and all(answers)
+        return sum(answers) >= self.at_least
 
     def _passing(self, view: View, links: ir.Table, matching: ir.Table) -> BitMap:
         ids = view.snapshot.ids

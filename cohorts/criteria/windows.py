@@ -44,6 +44,11 @@ class Rolling:
     def words(self) -> str:
         return f"in the last {self.last.words.removeprefix('1 ')}"
 
+    @property
+    def ages(self) -> tuple[timedelta, ...]:
+        """How old an event is when the moving clock lets it in or out."""
+        return (timedelta(), self.last.length)
+
     def period(self, clock: Clock) -> Span:
         return Span(clock.at - self.last.length + TICK, clock.at + TICK)
 
@@ -59,6 +64,11 @@ class Between:
     def words(self) -> str:
         return f"between {self.older.words} and {self.younger.words} ago"
 
+    @property
+    def ages(self) -> tuple[timedelta, ...]:
+        """How old an event is when the moving clock lets it in or out."""
+        return (self.younger.length, self.older.length)
+
     def period(self, clock: Clock) -> Span:
         return Span(clock.at - self.older.length + TICK, clock.at - self.younger.length + TICK)
 
@@ -72,6 +82,11 @@ class Calendar:
     @property
     def words(self) -> str:
         return self.name.replace("_", " ")
+
+    @property
+    def ages(self) -> tuple[timedelta, ...]:
+        """How old an event is when the moving clock lets it in or out."""
+        return (timedelta(),)
 
     def period(self, clock: Clock) -> Span:
         return Span(*calendar_period(self.name, clock.at, clock.time_zone, clock.week_starts_on))
@@ -90,6 +105,11 @@ class Absolute:
         until = f"before {self.before.words}" if self.before else ""
         return " and ".join(filter(None, [since, until]))
 
+    @property
+    def ages(self) -> tuple[timedelta, ...]:
+        """How old an event is when the moving clock lets it in or out."""
+        return (timedelta(),)
+
     def period(self, clock: Clock) -> Span:
         return Span(self.after.instant if self.after else None, self.before.instant if self.before else clock.at + TICK)
 
@@ -99,6 +119,11 @@ class Ever:
     """All time up to the evaluation."""
 
     words: str = "ever"
+
+    @property
+    def ages(self) -> tuple[timedelta, ...]:
+        """How old an event is when the moving clock lets it in or out."""
+        return (timedelta(),)
 
     def period(self, clock: Clock) -> Span:
         return Span(None, clock.at + TICK)

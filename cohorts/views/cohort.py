@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from pyroaring import BitMap
 
 from cohorts.criteria import CriteriaError, parse
 from cohorts.edit import LIST_WORDS
@@ -19,14 +22,17 @@ from cohorts.feed import Cursor, InvalidCursor
 from cohorts.history import RANGES, history_of
 from cohorts.listing import DAY, in_words, moved_since
 from cohorts.log import LogPage, TooManyCustomers, read_log
+from cohorts.membership import members
 from cohorts.models import Cohort, Evaluation
-from cohorts.paging import page_of
+from cohorts.outlook import Outlook, looking_ahead
+from cohorts.paging import PAGE_SIZE, page_of
 from cohorts.references import cohorts_that_use
 from cohorts.roll import read_roll
 from cohorts.search import find_customers
 from cohorts.state import state_of
 from cohorts.views.access import LISTS, find_cohort, may_see
 from cohorts.views.menus import menu_of
+from ingest.columns.interface import ColumnsDamaged
 from ingest.models import CustomerKind
 
 TABS = (
@@ -56,6 +62,19 @@ def cohort_members(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "used_by": cohorts_that_use(cohort),
     }
     return _render(request, cohort, now, "cohort", "members", context)
+
+
+@may_see
+def cohort_outlook(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """When members of a page will leave by themselves, for the places that wait for it there."""
+    cohort, now = find_cohort(pk), timezone.now()
+    asked = [int(each) for each in request.GET.get("of", "").split(",") if re.fullmatch("[0-9]{1,9}", each, re.ASCII)]
+    ids = BitMap(asked[:PAGE_SIZE]) & members(cohort)
+    looked: dict[int, Outlook] = {}
+    with suppress(ColumnsDamaged), looking_ahead(now) as look:
+        looked = look(cohort, ids)
+    places = [{"id": f"ends-{id_}", "zone": cohort.time_zone, "outlook": each} for id_, each in looked.items()]
+    return render(request, "cohorts/outlook.html", {"places": places})
 
 
 @may_see

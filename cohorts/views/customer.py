@@ -15,6 +15,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from cohorts.activity import Activity, activity_of
 from cohorts.facts import facts_of
+from cohorts.feed import cohorts_of
+from cohorts.outlook import outlook_of
 from cohorts.paging import page_of
 from cohorts.stays import stays_of
 from cohorts.timeline import SHOWN, InvalidPlace, timeline
@@ -72,6 +74,17 @@ def customer_activity(request: HttpRequest, pk: int) -> HttpResponse:
     return render(
         request, "cohorts/customer/activity.html", {"customer": found, **_activity(request, found, timezone.now())}
     )
+
+
+@may_see
+@require_GET
+def customer_outlook(request: HttpRequest, pk: int) -> HttpResponse:
+    """When the customer will leave its cohorts by itself, for the places that wait for it on its page."""
+    found = _existing(pk)
+    cohorts = [cohort for cohort, _ in cohorts_of(found)]
+    looked = outlook_of(cohorts, found.pk, timezone.now())
+    shown = [{"id": f"ends-{cohort.pk}", "zone": cohort.time_zone, "outlook": each} for cohort, each in looked.items()]
+    return render(request, "cohorts/outlook.html", {"places": shown, "with_unknown": True})
 
 
 @may_see

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from cohorts import membership
 from cohorts.criteria import CriteriaError
 from cohorts.edit import edit_definition
 from cohorts.models import Cohort
-from cohorts.references import CohortInUse, cohorts_that_use, delete_unused, in_order, references, with_due
+from cohorts.references import (
+    CohortInUse,
+    check_no_cycle,
+    cohorts_that_use,
+    delete_unused,
+    in_order,
+    references,
+    with_due,
+)
 from cohorts.refresh import refresh_cohorts
 from cohorts.stored import members_at
 from cohortsite.pipeline import Unit, UnitKind, run_unit
@@ -220,3 +232,29 @@ def test_words_and_faults():
     assert refused({"company": node}) == (
         "company.cohort: expected the id of a cohort of the same kind: “On pro” is not a company cohort"
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_edits_at_the_same_time_form_no_circle(monkeypatch):
+    one, other = make_cohort(), make_cohort()
+    both_looked = threading.Barrier(2, timeout=1)
+
+    def check_together(document, cohort):
+        check_no_cycle(document, cohort)
+        with suppress(threading.BrokenBarrierError):  # the other one is kept waiting, as it should be
+            both_looked.wait()
+
+    def edit(cohort, used):
+        try:
+            edit_definition(cohort, {"criteria": {"version": 1, "match": {"cohort": str(used.pk)}}}, tell=False)
+            return "edited"
+        except CriteriaError as error:
+            return error.message
+        finally:
+            connection.close()
+
+    monkeypatch.setattr("cohorts.edit.check_no_cycle", check_together)
+    with ThreadPoolExecutor(2) as pool:
+        answers = sorted(pool.map(edit, (one, other), (other, one)))
+    assert answers[0] == "edited"
+    assert "expected no cycle" in answers[1]

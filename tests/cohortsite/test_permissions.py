@@ -89,6 +89,7 @@ RULES: dict[str, tuple[str, str]] = {
     "company_cohorts": (VIEWER, VIEWER),
     "cohort": (VIEWER, VIEWER),
     "cohort_history": (VIEWER, VIEWER),
+    "cohort_outlook": (VIEWER, VIEWER),
     "cohort_changes": (VIEWER, VIEWER),
     "cohort_evaluations": (VIEWER, VIEWER),
     "cohort_notifications": (VIEWER, VIEWER),
@@ -104,6 +105,7 @@ RULES: dict[str, tuple[str, str]] = {
     # customers
     "customer": (VIEWER, NOBODY),
     "customer_activity": (VIEWER, NOBODY),
+    "customer_outlook": (VIEWER, NOBODY),
     "customer_timeline": (VIEWER, NOBODY),
     "event": (VIEWER, NOBODY),
     "erase_customer": (ADMINISTRATOR, ADMINISTRATOR),

@@ -8,7 +8,7 @@ from django.utils import timezone
 from cohorts.models import Cohort
 from cohorts.refresh import evaluate_now
 from ingest.columns import open_columns
-from ingest.models import Segment
+from ingest.models import Customer, Segment
 from tests.factories import (
     ON_PRO,
     add_version,
@@ -18,6 +18,7 @@ from tests.factories import (
     make_company,
     make_customer,
     make_evaluation,
+    make_event,
     make_membership,
     make_subscription,
     make_user,
@@ -217,3 +218,23 @@ def test_the_events_that_did_it_stand_below_the_reason(client_as, cohort):
     assert "POST /&lt;b&gt; -&gt; 400" in html
     assert "t-77" in html
     assert "2 Mar 2026, 13:14" in html, "in the cohort's time zone"
+
+
+def test_members_are_told_when_they_leave_by_themselves(client_as, cohort):
+    client, now = client_as("Viewer"), timezone.now()
+    seen = {"version": 1, "match": {"field": "last_seen_time", "op": "on", "value": {"last": "2d"}}}
+    recent = make_cohort(criteria=seen, time_zone="Europe/Berlin")
+    ann = Customer.objects.get(external_id="ann")
+    make_event(ann, now - timedelta(hours=1))
+    evaluate_now([recent], now)
+    assert f"/cohorts/{recent.pk}/outlook/?of={ann.pk}" in page(client, recent)
+    told = page(client, recent, "outlook/", of=f"{ann.pk},77,nonsense")
+    assert f"innerHTML:#ends-{ann.pk}" in told
+    assert "Leaves on" in told
+    assert "ends-77" not in told
+    assert "Stays 90 days and longer" in page(client, cohort, "outlook/", of=str(ann.pk))
+    both = client.get(f"/customers/{ann.pk}/outlook/").content.decode()
+    assert (both.count("Leaves on"), both.count("Stays 90 days")) == (1, 1)
+    for file in Segment.objects.all():
+        file.delete()
+    assert "Leaves" not in page(client, recent, "outlook/", of=str(ann.pk))
