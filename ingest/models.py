@@ -163,7 +163,7 @@ class Segment(models.Model):
     level = models.PositiveSmallIntegerField(default=0)
     "How many merges lie behind it."
     file = models.CharField(max_length=100, blank=True)
-    "Name below the columns directory."
+    "Name below the columns directory; on ClickHouse it ends with the number of the partition."
     rows = models.BigIntegerField(default=0)
     size = models.BigIntegerField(default=0)
     checksum = models.CharField(max_length=64, blank=True)

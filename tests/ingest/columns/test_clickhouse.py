@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,7 +21,7 @@ from ingest.columns.clickhouse import store
 from ingest.columns.clickhouse.server import keep_in_process
 from ingest.columns.clickhouse.session import Session
 from ingest.erase import erase_customer
-from ingest.models import CustomerKind, Event, SealQueue, Segment
+from ingest.models import CustomerKind, CustomerVersion, Event, SealQueue, Segment
 from tests.engines import own_columns
 from tests.factories import add_version, make_company, make_event, make_user
 
@@ -160,6 +161,9 @@ def test_a_sealing_that_is_killed_before_a_step_is_finished_by_the_next(step, cl
     open_columns().seal(now)
 
     assert Counter(ids(now)) == Counter(Event.objects.values_list("pk", flat=True))
+    for source, model in (("event", Event), ("version", CustomerVersion)):
+        sealed = Counter(chain(*open_columns().sealed_keys(source)))
+        assert sealed == Counter(model.objects.values_list("pk", flat=True))
     assert not SealQueue.objects.exists()
     assert not Segment.objects.filter(state=Segment.State.ASSIGNED).exists()
     for at, age in ((now, 2), (now - timedelta(hours=3), 1)):
