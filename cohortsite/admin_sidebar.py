@@ -19,6 +19,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Batches", "inventory_2", "notifications.batch"),
         ("Held", "front_hand", "notifications.hold"),
         ("Deliveries", "outbox", "notifications.delivery"),
+        ("Suppressed addresses", "unsubscribe", "notifications.suppression"),
     ],
     "What came in": [
         ("Customers", "person", "ingest.customer"),

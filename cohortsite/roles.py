@@ -16,10 +16,20 @@ VIEWER, ANALYST, OPERATOR, ADMINISTRATOR = ROLES = ("Viewer", "Analyst", "Operat
 _SEES = {
     "ingest": ("customer", "event"),
     "cohorts": ("cohort", "evaluation", "membership", "membershipchange", "backtest"),
-    "notifications": ("channel", "subscription", "batch", "delivery", "attempt", "settlement", "hold", "waiting"),
+    "notifications": (
+        "channel",
+        "subscription",
+        "batch",
+        "delivery",
+        "attempt",
+        "settlement",
+        "hold",
+        "waiting",
+        "suppression",
+    ),
 }
 _BUILDS = ("cohorts.cohort", "notifications.subscription")
-_OPERATES = ("notifications.channel",)
+_OPERATES = ("notifications.channel", "notifications.suppression")
 _DECIDES = ("change_delivery", "change_hold")
 _OURS = ("ingest", "cohorts", "notifications", "cohortsite", "auth", "django_q")
 

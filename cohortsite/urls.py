@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(notifications_pages)),
     path("api/", include(api)),
     path("", include("ingest.urls")),
+    *([path("hooks/mail/", include("anymail.urls"))] if settings.ANYMAIL.get("WEBHOOK_SECRET") else []),
 ]
 if settings.DEBUG:
     urlpatterns += [

@@ -6,14 +6,17 @@ import json
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from ingest.admin_parts import LongListAdmin, ReadOnlyInline, link
-from notifications.models import Attempt, Batch, Delivery, Notice, Settlement, Waiting
+from notifications.models import Attempt, Batch, Delivery, Notice, Settlement, Suppression, Waiting
 
 STATE_COLORS = {
     Delivery.State.PENDING.label: "info",
@@ -266,3 +269,20 @@ def shown_to(request: HttpRequest, fields: list[str]) -> list[str]:
 def took(attempt: Attempt) -> str:
     """Seconds as text; an attempt that was cut off has no end."""
     return "cut off" if attempt.duration is None else f"{attempt.duration.total_seconds():.3f}\u00a0s"
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ModelAdmin):
+    """Addresses to which nothing is sent any more; deleting one lifts it."""
+
+    list_display = ["address", "reason", "detail", "created_at"]
+    list_filter = ["reason"]
+    search_fields = ["address"]
+    ordering = ["-created_at"]
+    fields = ["address", "reason", "detail"]
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: ModelForm, change: bool) -> None:
+        obj.address = obj.address.lower()
+        if not change:
+            obj.created_at = timezone.now()
+        obj.save()

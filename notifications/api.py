@@ -29,7 +29,7 @@ from ingest.problems import Problem
 from notifications.batching import subscribe
 from notifications.channels import CHANNELS, kind_choices
 from notifications.channels.webhook import ROTATION
-from notifications.delivery import replay, send_test
+from notifications.delivery import replay, replay_found, send_test
 from notifications.limits import TOO_MANY, may_test
 from notifications.models import Channel, Delivery, Subscription
 from notifications.rotation import NoSecret, rotate_secret
@@ -231,10 +231,12 @@ class DeliveryViewSet(viewsets.ReadOnlyModelViewSet[Delivery]):
     @extend_schema(operation_id="deliveries_replay_selected", request=SelectionSerializer, responses=ReplayedSerializer)
     @action(detail=False, methods=["post"], url_path="replay")
     def replay_selected(self, request: Request) -> Response:
-        """Send several once more; those that are waiting to be sent, and ids of none, are left alone."""
+        """Send several once more, by their ids or all of a stretch of time (up to 10,000, oldest first; ask again for
+        more). Those that are waiting to be sent, and ids of none, are left alone."""
         selection = SelectionSerializer(data=request.data)
         selection.is_valid(raise_exception=True)
-        number = replay(selection.validated_data["deliveries"], timezone.now())
+        now, ids = timezone.now(), selection.validated_data.get("deliveries")
+        number = replay_found(selection.found(), now) if ids is None else replay(ids, now)
         return Response(ReplayedSerializer({"replayed": number}).data)
 
 

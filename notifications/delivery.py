@@ -43,6 +43,8 @@ JITTER = 0.1
 LEASE = timedelta(seconds=60)
 """How long a claim holds: several times what a send may take."""
 SETTLED = (Delivery.State.DELIVERED, Delivery.State.DEAD)
+MOST_REPLAYED = 10_000
+"""Deliveries of one search that are sent again at once."""
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(hours=24)
 """Bounds of what a destination may ask for."""
 
@@ -126,6 +128,12 @@ def replay(deliveries: Iterable[uuid.UUID], now: datetime) -> int:
     return mark_replayed(settled, now)
 
 
+def replay_found(found: QuerySet[Delivery], now: datetime) -> int:
+    """Send again what was found and is settled, up to MOST_REPLAYED of them, oldest first; how many they were."""
+    settled = found.filter(state__in=SETTLED).order_by("created_at", "pk")
+    return mark_replayed(Delivery.objects.filter(pk__in=settled.values("pk")[:MOST_REPLAYED], state__in=SETTLED), now)
+
+
 def mark_delivered(delivery: QuerySet[Delivery], at: datetime) -> bool:
     """It arrived; whether there was such a delivery."""
     return bool(
@@ -190,7 +198,7 @@ def _finish(claim: Claim, outcome: Outcome, took: timedelta) -> None:
     _record(attempt, outcome, took)
     ended = attempt.started_at + took
     ours = Delivery.objects.filter(pk=delivery.pk, leased_by=claim.owner)  # whoever settles it lets go of it
-    if _mark(ours, delivery, outcome, ended):
+    if _mark(ours, delivery, outcome, ended) and not outcome.spares_channel:
         mark_channel(delivery.channel_id, outcome, ended, took)
 
 

@@ -8,6 +8,7 @@ import traceback
 from notifications.channels import CHANNELS
 from notifications.channels.base import DeliveryError, Letter, Outcome
 from notifications.models import Channel
+from notifications.suppression import suppressed
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +17,9 @@ def send(channel: Channel, letter: Letter) -> Outcome:
     """Send it once: a fault of ours is a failed attempt too, told without the values in it."""
     if not channel.is_readable:
         return Outcome(succeeded=False, error="the channel's settings cannot be decrypted: was SECRET_KEY changed?")
+    if letter.recipient and (found := suppressed(letter.recipient)):
+        why = f"nothing is sent to this address any more: {found.get_reason_display()}"
+        return Outcome(succeeded=False, permanent=True, spares_channel=True, status="suppressed", error=why)
     try:
         return CHANNELS[channel.kind].send(channel.config, letter)
     except DeliveryError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -288,9 +289,39 @@ class DeliveryDetailSerializer(DeliverySerializer):
 
 
 class SelectionSerializer(StrictSerializer):
-    """Deliveries to send again."""
+    """Deliveries to send again: by their ids, or all in a state that were made in a stretch of time."""
 
-    deliveries = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_REPLAYED)
+    deliveries = serializers.ListField(
+        child=serializers.UUIDField(), min_length=1, max_length=MOST_REPLAYED, required=False
+    )
+    created_after = serializers.DateTimeField(required=False, help_text="Made then or later.")
+    created_before = serializers.DateTimeField(required=False, help_text="Made earlier.")
+    state = serializers.ChoiceField(
+        choices=[Delivery.State.DEAD.value, Delivery.State.DELIVERED.value],
+        required=False,
+        help_text="Of a stretch of time: `dead` unless given.",
+    )
+    channel = serializers.UUIDField(required=False)
+    cohort = serializers.UUIDField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("deliveries" in attrs) == ("created_after" in attrs):
+            raise serializers.ValidationError({"deliveries": "expected either ids, or created_after"})
+        if "deliveries" in attrs and len(attrs) > 1:
+            raise serializers.ValidationError({"deliveries": "expected ids alone"})
+        return attrs
+
+    def found(self) -> QuerySet[Delivery]:
+        """Those that a stretch of time asks for; call after `is_valid`."""
+        asked = self.validated_data
+        wanted = {
+            "created_at__gte": asked["created_after"],
+            "created_at__lt": asked.get("created_before"),
+            "state": asked.get("state", Delivery.State.DEAD),
+            "channel": asked.get("channel"),
+            "batch__subscription__cohort": asked.get("cohort"),
+        }
+        return Delivery.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
 
 
 class ReplayedSerializer(serializers.Serializer[Any]):

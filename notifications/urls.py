@@ -6,7 +6,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from notifications.api import ChannelViewSet, DeliveryViewSet, SubscriptionViewSet
-from notifications.views import channels, deliveries, parts, preview, subscriptions
+from notifications.views import channels, deliveries, parts, preview, subscriptions, unsubscribe
 
 pages = [
     path("cohorts/<uuid:pk>/subscriptions/", parts.cohort_subscriptions, name="cohort_subscriptions"),
@@ -29,7 +29,11 @@ pages = [
     path("channels/<uuid:pk>/resume/", channels.pause, {"paused": False}, name="resume_channel"),
     path("channels/<uuid:pk>/rotate/", channels.rotate, name="rotate_channel"),
     path("channels/<uuid:pk>/delete/", channels.delete, name="delete_channel"),
+    path("channels/suppressed/", unsubscribe.suppressions, name="suppressions"),
+    path("channels/suppressed/<int:pk>/lift/", unsubscribe.lift_suppression, name="lift_suppression"),
+    path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
     path("deliveries/", deliveries.deliveries, name="deliveries"),
+    path("deliveries/replay-all/", deliveries.replay_all, name="replay_all_deliveries"),
     path("deliveries/replay/", deliveries.replay_selected, name="replay_deliveries"),
     path("deliveries/<uuid:pk>/", deliveries.delivery, name="delivery"),
     path("deliveries/<uuid:pk>/replay/", deliveries.replay_one, name="replay_delivery"),

@@ -11,6 +11,7 @@ os.environ.update(
     SECRET_KEY="only-for-tests-" + "x" * 50,
     EMAIL_URL="memorymail://",
     SITE_URL="http://testserver",
+    ANYMAIL_WEBHOOK_SECRET="hook:secret",
     EVENTS_URL=f"duckdb://{_home}/columns",
 )
 if os.environ.get("TEST_DATABASE_URL"):

@@ -55,6 +55,8 @@ class Outcome:
     "Trying again cannot help."
     disables: bool = False
     "Nor can any other message arrive, until somebody mends the channel."
+    spares_channel: bool = False
+    "Says nothing of the channel: nothing was tried."
     retry_after: float | None = None
     "Seconds after which the destination asked to be tried again."
 

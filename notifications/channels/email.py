@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,11 +21,13 @@ from anymail.exceptions import (
 )
 from django import forms
 from django.conf import settings
+from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from notifications.channels.base import ChannelKind, Config, ConfigForm, DeliveryError, Letter, Limits, Outcome
 from notifications.message import Entry, Message, NoticeText, encode, one_line
@@ -33,6 +35,10 @@ from notifications.message import Entry, Message, NoticeText, encode, one_line
 SUBJECT, NAME, SENTENCE = 150, 100, 300
 """Most characters of a subject, of a customer's name, and of a reason."""
 MOST_RECIPIENTS = 50
+UNSUBSCRIBE = "https://unsubscribe.invalid/"
+"""Stands in the frozen message, which is the same for all recipients, for the link that is each one's own."""
+UNSUBSCRIBING = signing.Signer(salt="notifications.unsubscribe")
+"""Without a time: every attempt sends the same link, and it holds for as long as the mail may be kept."""
 TRY_AGAIN = {408, 425, 429}
 
 
@@ -84,7 +90,7 @@ class Email(ChannelKind):
         return list(config["recipients"])
 
     def write(self, message: Message) -> str:
-        shown = {"message": message, "words": message.words, "groups": _groups(message)}
+        shown = {"message": message, "words": message.words, "groups": _groups(message), "unsubscribe": UNSUBSCRIBE}
         return encode(
             {
                 "subject": one_line(message.words.headline, SUBJECT),
@@ -132,8 +138,33 @@ def _customer(entry: Entry) -> dict[str, str]:
     }
 
 
+def unsubscribing(token: str) -> str | None:
+    """The address of whoever wants no more mail; none when the token is not of this site."""
+    try:
+        return str(UNSUBSCRIBING.unsign_object(token))
+    except (signing.BadSignature, ValueError):
+        return None
+
+
+def unsubscribe_url(address: str) -> str:
+    """Where the address can be unsubscribed, without an account and for as long as the mail may be kept."""
+    return f"{settings.SITE_URL}{reverse('unsubscribe', args=[UNSUBSCRIBING.sign_object(address)])}"
+
+
+def _way_out(content: Mapping[str, str], recipient: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The content with the recipient's own link in place of the common one, and the headers for mail programs.
+
+    Notices to operators have none: they are about the site itself.
+    """
+    if UNSUBSCRIBE not in content["text"]:
+        return dict(content), {}
+    url = unsubscribe_url(recipient)
+    headers = {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    return {name: text.replace(UNSUBSCRIBE, url) for name, text in content.items()}, headers
+
+
 def _mail(letter: Letter) -> EmailMultiAlternatives:
-    content = json.loads(letter.content)
+    content, way_out = _way_out(json.loads(letter.content), letter.recipient)
     host = urlsplit(settings.SITE_URL).hostname or "localhost"
     mail = EmailMultiAlternatives(
         subject=content["subject"],
@@ -144,6 +175,7 @@ def _mail(letter: Letter) -> EmailMultiAlternatives:
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "All",
             "List-Id": f"<{content['list']}.{host}>",
+            **way_out,
         },
     )
     mail.attach_alternative(content["html"], "text/html")

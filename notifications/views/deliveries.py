@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from cohorts.models import Cohort
 from cohorts.paging import page_of
 from notifications.channels import CHANNELS
 from notifications.channels.email import Email
-from notifications.delivery import SETTLED, replay
+from notifications.delivery import SETTLED, replay, replay_found
 from notifications.models import Channel, Delivery
 from notifications.views.answers import done
 
@@ -67,6 +67,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
         "page": page,
         "filters": _filters(asked),
         "settled": SETTLED,
+        "query": request.GET.urlencode(),
     }
     own = request.headers.get("HX-Target") == "delivery-list"
     return render(request, "notifications/delivery_list.html" if own else "notifications/deliveries.html", context)
@@ -121,6 +122,18 @@ def replay_selected(request: HttpRequest) -> HttpResponse:
     return done(f"{text} with the next cycle.", "deliveries-changed")
 
 
+@permission_required("notifications.change_delivery", raise_exception=True)
+@require_POST
+def replay_all(request: HttpRequest) -> HttpResponse:
+    """Send again all that the filters in the address find: those that were given up, unless a state is asked for."""
+    now, asked = timezone.now(), _asked(request.GET)
+    number = replay_found(_narrowed(replace(asked, state=asked.state or Delivery.State.DEAD), now), now)
+    if not number:
+        return done("Nothing of that was given up.", tone="warn")
+    text = "1 delivery is sent again" if number == 1 else f"{number:,} deliveries are sent again"
+    return done(f"{text} with the next cycles.", "deliveries-changed")
+
+
 def _asked(query: QueryDict) -> Asked:
     state, since = query.get("state", ""), query.get("since", "")
     return Asked(
@@ -133,6 +146,10 @@ def _asked(query: QueryDict) -> Asked:
 
 
 def _found(asked: Asked, now: datetime) -> QuerySet[Delivery]:
+    return _with_relations(_narrowed(asked, now)).defer(*HEAVY, "content").order_by("-created_at", "pk")
+
+
+def _narrowed(asked: Asked, now: datetime) -> QuerySet[Delivery]:
     wanted: dict[str, Any] = {
         "state": asked.state,
         "channel": asked.channel,
@@ -142,7 +159,7 @@ def _found(asked: Asked, now: datetime) -> QuerySet[Delivery]:
     found = Delivery.objects.filter(**{name: value for name, value in wanted.items() if value})
     if asked.since:
         found = found.filter(created_at__gte=now - SINCE[asked.since][1])
-    return _with_relations(found).defer(*HEAVY, "content").order_by("-created_at", "pk")
+    return found
 
 
 def _with_relations(found: QuerySet[Delivery]) -> QuerySet[Delivery]:

@@ -23,7 +23,10 @@ from cohorts.backtest.run import advance, start_backtest
 from cohortsite.roles import ADMINISTRATOR, ANALYST, OPERATOR, ROLES, VIEWER
 from ingest.columns import open_columns
 from ingest.models import CustomerKind
+from notifications.channels.email import unsubscribe_url
+from notifications.suppression import suppress
 from tests.factories import (
+    NOON,
     make_attempt,
     make_batch,
     make_change,
@@ -130,13 +133,17 @@ RULES: dict[str, tuple[str, str]] = {
     "resume_channel": (NOBODY, OPERATOR),
     "rotate_channel": (NOBODY, OPERATOR),
     "delete_channel": (NOBODY, OPERATOR),
+    "suppressions": (VIEWER, NOBODY),
+    "lift_suppression": (NOBODY, OPERATOR),
+    "unsubscribe": (ANYBODY, ANYBODY),
     "deliveries": (VIEWER, VIEWER),
     "delivery": (VIEWER, VIEWER),
     "replay_deliveries": (NOBODY, OPERATOR),
+    "replay_all_deliveries": (NOBODY, OPERATOR),
     "replay_delivery": (NOBODY, OPERATOR),
 }
 """Name of an address -> the least role that may GET it, and that may POST to it."""
-MACHINES = ("api/", "v1/", "health/")
+MACHINES = ("api/", "v1/", "health/", "hooks/")
 """Addresses for software, which has keys; their tests are in `tests/cohorts/test_api.py` and beside it."""
 
 
@@ -221,6 +228,10 @@ def arguments_of(name: str, world: World) -> dict[str, Any]:
         return {"kind": "user", "external_id": world.user.external_id}
     if name in ("edit_list", "preview_list", "remove_from_list"):
         return {"pk": world.listed.pk}
+    if name == "unsubscribe":
+        return {"token": unsubscribe_url("ann@example.com").split("/")[-2]}
+    if name == "lift_suppression":
+        return {"pk": suppress("ann@example.com", "bounced", NOON).pk}
     if name == "delivery_mail":
         return {"pk": world.mail.pk}
     row = {

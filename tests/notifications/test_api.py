@@ -439,3 +439,15 @@ def test_what_was_answered_is_read_by_administrators_only(api):
     assert api.get(address).json()["attempts"][0]["answer"] == "canary"
     read = client_with(Scope.READ).get(address).json()["attempts"][0]
     assert (read["answer"], read["error"]) == ("", "answered 500")
+
+
+def test_a_stretch_of_time_is_replayed(api):
+    hours = [make_delivery(state="dead", created_at=NOON + timedelta(hours=hour)) for hour in range(4)]
+    delivered = make_delivery(state="delivered", created_at=NOON + timedelta(hours=1))
+    stretch = {"created_after": "2026-03-02T13:00:00Z", "created_before": "2026-03-02T15:00:00Z"}
+    assert api.post("/api/deliveries/replay/", stretch).json() == {"replayed": 2}
+    assert set(Delivery.objects.filter(state="pending")) == set(hours[1:3])
+    arrived = {**stretch, "state": "delivered", "channel": str(delivered.channel_id)}
+    assert api.post("/api/deliveries/replay/", arrived).json() == {"replayed": 1}
+    for wrong in ({}, {"created_before": "2026-03-02T15:00:00Z"}, {**stretch, "deliveries": [str(delivered.pk)]}):
+        assert api.post("/api/deliveries/replay/", wrong).status_code == 400

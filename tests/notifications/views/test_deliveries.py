@@ -166,3 +166,17 @@ def test_hostile_names_recipients_and_answers_are_shown_and_do_nothing(operator)
             assert "<script>alert" not in shown
             assert "<img src=x" not in shown
             assert "\u202e" not in shown
+
+
+def test_all_that_the_filters_find_and_that_were_given_up_are_replayed(operator):
+    lately, long_ago = timezone.now() - timedelta(hours=2), timezone.now() - timedelta(days=3)
+    dead, old = make_one(state="dead", created_at=lately), make_one(state="dead", created_at=long_ago)
+    delivered = make_one(state="delivered", created_at=lately)
+    shown = operator.get(reverse("deliveries"), {"since": "24h"}).content.decode()
+    assert f"{reverse('replay_all_deliveries')}?since=24h" in shown
+    answer = operator.post(f"{reverse('replay_all_deliveries')}?since=24h")
+    assert "1 delivery is sent again" in json.loads(answer.headers["HX-Trigger"])["toast"]["text"]
+    assert list(Delivery.objects.filter(state="pending")) == [dead]
+    operator.post(f"{reverse('replay_all_deliveries')}?since=24h&state=delivered")
+    assert set(Delivery.objects.filter(state="pending")) == {dead, delivered}
+    assert Delivery.objects.get(pk=old.pk).state == "dead"
