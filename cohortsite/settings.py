@@ -230,6 +230,8 @@ vars().update(EMAIL_URL)
 EMAIL_TIMEOUT = 10  # Django's default waits for ever
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="cohortsite <cohorts@localhost>")
 ANYMAIL = {name.removeprefix("ANYMAIL_"): value for name, value in env.ENVIRON.items() if name.startswith("ANYMAIL_")}
+ANYMAIL["WEBHOOK_SECRET"] = env.str("ANYMAIL_WEBHOOK_SECRET", default="")
+"""With it the mail provider reports bounces and complaints; without it there is no address for that."""
 if env.str("EMAIL_BACKEND", default=""):
     EMAIL_BACKEND = env.str("EMAIL_BACKEND")
 
