@@ -59,6 +59,8 @@ def outlook_of(cohorts: Sequence[Cohort], member: int, now: datetime) -> dict[Co
 def _look(snapshot: Snapshot, later: Snapshot, cohort: Cohort, members: BitMap) -> dict[int, Outlook]:
     if cohort.paused_at is not None:
         return dict.fromkeys(members, Outlook(unknown="the cohort is paused"))
+    if cohort.is_list:
+        return dict.fromkeys(members, Outlook())
     kind = CustomerKind(cohort.kind)
     view = View(snapshot, kind, clock_at(snapshot.at, cohort.time_zone, cohort.week_starts_on))
     existing = members & view.universe

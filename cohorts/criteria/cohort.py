@@ -52,7 +52,7 @@ class Member(Leaf):
         other = Cohort.objects.get(pk=self.cohort)
         members = ahead.view.members_of(self.cohort, ahead.now)
         stored = {id_: Steps(id_ in members) for id_ in ahead.ids}
-        if other.paused_at is not None or other.error:
+        if other.is_list or other.paused_at is not None or other.error:
             return stored
         clock = Clock(ahead.now, ZoneInfo(other.time_zone), other.week_starts_on)
         ahead = replace(ahead, view=replace(ahead.view, clock=clock))

@@ -9,7 +9,7 @@ from pyroaring import BitMap
 
 from cohorts.criteria.steps import Steps, combine, sample, trace
 from cohorts.models import Cohort
-from cohorts.outlook import looking_ahead
+from cohorts.outlook import Outlook, looking_ahead
 from cohorts.refresh import refresh_cohorts
 from ingest.columns import open_columns
 from tests.factories import NOON, make_cohort, make_event, make_user, name_customer
@@ -95,6 +95,18 @@ def test_a_member_of_another_cohort_leaves_after_that_one_was_evaluated():
     assert ends_at(cohort) == NOON + 7 * DAY
     Cohort.objects.filter(pk=other.pk).update(paused_at=NOON)
     assert ends_at(cohort, NOON + MINUTE) is None
+
+
+@pytest.mark.django_db
+def test_whoever_stands_on_a_static_list_stays_there():
+    make_event(make_user("ann"), NOON - 7 * MINUTE)
+    by_hand = cohort_of(CALLED)
+    cohort = cohort_of({"cohort": str(by_hand.pk)})
+    open_columns().seal(NOON)
+    refresh_cohorts([by_hand], NOON - MINUTE)
+    Cohort.objects.filter(pk=by_hand.pk).update(is_list=True, criteria={})
+    assert ends_at(cohort) is None
+    assert outlook(by_hand) == Outlook()
 
 
 @pytest.mark.django_db

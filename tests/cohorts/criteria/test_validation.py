@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cohorts.criteria import CriteriaError, parse
+from cohorts.criteria import LEAVES, CriteriaError, parse
 from ingest.models import CustomerKind
 
 PRO = {"field": "metadata.plan", "op": "is", "value": "pro"}
@@ -345,3 +345,72 @@ ACCEPTED = [
 def test_a_valid_node_is_accepted_and_kept_as_given(match):
     document = {"version": 1, "match": match}
     assert parse(document, CustomerKind.USER).document == document
+
+
+COMPARED = {"op": ">", "value": 1, "within": {"last": "7d"}}
+WHOLE = {
+    "field": (CustomerKind.USER, PRO, ["op", "value"]),
+    "performed": (CustomerKind.USER, {**CALLED, "at_most": 3}, ["within"]),
+    "aggregate": (
+        CustomerKind.USER,
+        {"aggregate": {}, "of": "duration_ms", "by": "avg", **COMPARED},
+        ["of", "by", "op", "value", "within"],
+    ),
+    "ratio": (CustomerKind.USER, {"ratio": {}, "to": {}, "minimum": 2, **COMPARED}, ["to", "op", "value", "within"]),
+    "trend": (
+        CustomerKind.USER,
+        {"trend": {}, "change": "<", "percent": 0, "minimum": 2, "within": {"last": "7d"}},
+        ["change", "percent", "within"],
+    ),
+    "sequence": (
+        CustomerKind.USER,
+        {"sequence": [{}, {}], "each_within": "1d", "completed": False, "within": {"last": "7d"}},
+        ["each_within", "within"],
+    ),
+    "first": (CustomerKind.USER, {"first": {}, "within": {"last": "7d"}}, ["within"]),
+    "company": (CustomerKind.USER, {"company": PRO}, []),
+    "users": (CustomerKind.COMPANY, {"users": PRO, "at_least": 2}, []),
+}
+"Per kind of leaf (but `cohort`, which needs one) one with every key, and the keys that it cannot do without."
+
+
+def test_every_kind_of_leaf_is_held_against_its_keys():
+    assert {*WHOLE, "cohort"} == set(LEAVES)
+
+
+@pytest.mark.parametrize(("name", "key"), [(name, key) for name, (_, leaf, _) in WHOLE.items() for key in leaf])
+def test_null_is_refused_under_every_key_of_every_leaf(name, key):
+    kind, leaf, _ = WHOLE[name]
+    assert parse({"version": 1, "match": leaf}, kind)
+    assert fault({**leaf, key: None}, kind).startswith(f"match.{key}: expected ")
+
+
+@pytest.mark.parametrize(("name", "key"), [(name, key) for name, (_, _, keys) in WHOLE.items() for key in keys])
+def test_a_leaf_without_a_key_that_it_needs_is_refused_at_that_key(name, key):
+    kind, leaf, _ = WHOLE[name]
+    assert fault({other: leaf[other] for other in leaf if other != key}, kind).startswith(f"match.{key}: missing")
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_an_unknown_key_is_refused_in_every_leaf_and_the_known_ones_are_named(name):
+    kind, leaf, _ = WHOLE[name]
+    message = fault({**leaf, "color": 1}, kind)
+    assert message.startswith("match.color: unknown key, expected ")
+    assert all(f'"{key}"' in message for key in leaf)
+
+
+@pytest.mark.parametrize(
+    ("match", "message"),
+    [
+        ({**WHOLE["aggregate"][1], "value": float("nan")}, "match.value: expected a number"),
+        ({**WHOLE["ratio"][1], "op": "between", "value": [1, None]}, "match.value[1]: expected a number"),
+        ({**WHOLE["ratio"][1], "minimum": 2**53 + 1}, f"match.minimum: {COUNT}"),
+        ({**WHOLE["trend"][1], "percent": 2**53 + 1}, "match.percent: expected a whole number between -2^53 and 2^53"),
+        (
+            {**WHOLE["sequence"][1], "each_within": "36501d"},
+            'match.each_within: expected a duration of at most "36500d"',
+        ),
+    ],
+)
+def test_figures_have_the_bounds_of_other_numbers(match, message):
+    assert fault(match) == message
