@@ -59,6 +59,8 @@ def main() -> None:
             if asked.kill:
                 results[store]["kill"] = kill_workers(key, process, asked.kill, asked.every)
         print(store, json.dumps(results[store], indent=2))
+    if RESULTS.exists():
+        results = json.loads(RESULTS.read_text()) | results
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 
 
