@@ -78,9 +78,8 @@ are median (least to most).
 - A cycle is `run_cycle`: sealing, evaluation, diff, explanations, changes of the eleven cohorts in `cohorts.py`. Their
   first evaluation is not timed. Recording the new events is not timed.
 - The opponents recompute the same eleven by hand-written SQL over typed tables of their own and do nothing else; the
-  insertion of the new events is not part of their time. Where the project's list of reference criteria has a kind of
-  leaf that does not exist yet (c07 distinct, c08 sum, c09 sequence, c10 ratio), the nearest `performed` with an equally
-  wide scan stands. After every pass all three must have the same members in all eleven cohorts.
+  insertion of the new events is not part of their time. After every pass all three must have the same members in all
+  eleven cohorts.
 - The history goes straight into segments, and customers into the database by plain SQL: no cycle reads old rows of the
   `Event` table. What comes in during the passes goes the way of the collector.
 - Peak memory is VmHWM of a fresh process that runs only the cycles (or the first evaluation).

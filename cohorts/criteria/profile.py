@@ -149,22 +149,22 @@ class Profile(Leaf):
 
         return {id_: explain(id_) for id_ in ids}
 
-    def _read(self, view: View, ids: BitMap, select: Callable[[ir.Table], ir.Table]) -> dict[int, Row]:
-        """Per customer the row that `select` gives of its owner, from a table `customer` of these owners."""
+    def _read(self, view: View, ids: BitMap, select: Callable[[BitMap], ir.Table]) -> dict[int, Row]:
+        """Per customer the row that `select` gives of its owner, from these owners."""
         snapshot = view.snapshot
         owner_of = dict(zip(ids, ids, strict=True)) if self.owner == self.kind else snapshot.companies_of(ids)
-        table = select(snapshot.among(BitMap(owner_of.values())))
+        table = select(BitMap(owner_of.values()))
         rows: dict[int, Row] = {row["customer"]: row for row in snapshot.rows(table).to_pylist()}
         for name in TIMES & set(table.columns):
             for row in rows.values():
                 row[name] = as_utc(row[name])
         return {id_: rows[owner] for id_, owner in owner_of.items() if owner in rows}
 
-    def _values(self, view: View, since: datetime | None, owners: ir.Table) -> ir.Table:
+    def _values(self, view: View, since: datetime | None, owners: BitMap) -> ir.Table:
         """Per owner the field's value of each type it can have, and whether the clock alone turns the answer."""
         snapshot = view.snapshot
-        table = snapshot.activity(self.owner) if self._is_activity else snapshot.profiles(self.owner)
-        cell = self._cell(table.semi_join(owners, "customer"), snapshot)
+        table = (snapshot.activity if self._is_activity else snapshot.profiles)(self.owner, owners)
+        cell = self._cell(table, snapshot)
         values: dict[str, ir.Value] = {name: read(cell) for name, read in READERS[self.condition.field.type].items()}
         values["exists"] = cell.exists()
         if since is not None:
@@ -172,8 +172,8 @@ class Profile(Leaf):
             values["aged"] = now != then
         return cell.table.select("customer", **values)
 
-    def _arrived(self, view: View, since: datetime, owners: ir.Table) -> ir.Table:
-        return view.snapshot.new_activity(self.owner, since).semi_join(owners, "customer")
+    def _arrived(self, view: View, since: datetime, owners: BitMap) -> ir.Table:
+        return view.snapshot.new_activity(self.owner, since).semi_join(view.snapshot.among(owners), "customer")
 
     def _reasons(self, view: View, ids: BitMap, found: dict[int, Row], since: datetime) -> dict[int, Reason]:
         snapshot = view.snapshot

@@ -36,9 +36,8 @@ class Activity:
         """The ids of those who exist, ascending."""
         return np.flatnonzero(self.created != NEVER).astype(np.uint32)
 
-    def table(self) -> pa.Table:
-        """The columns `layout.ACTIVITY_ROWS`."""
-        ids = self.customers
+    def table(self, ids: np.ndarray) -> pa.Table:
+        """The columns `layout.ACTIVITY_ROWS` of these customers, who exist."""
         found = {"first_seen_time": self.first, "last_seen_time": self.last, "created": self.created}
         times = {name: _as_times(array[ids]) for name, array in found.items()}
         return pa.table({"customer": pa.array(ids.astype(np.int32)), **times})

@@ -53,9 +53,11 @@ class BaseSnapshot(ABC):
         events = self.events(kind, span)
         if seen_at is not None:
             events = events.filter(events.time <= instant(seen_at), events.received_at <= instant(seen_at))
-        if among is not None:
-            events = events.semi_join(self.among(among), "customer")
-        return self.keep(measure.of(events))
+        return self.keep(measure.of(self._among(events, among)))
+
+    def _among(self, table: ir.Table, ids: BitMap | None) -> ir.Table:
+        """The rows of these customers, if any are asked for."""
+        return table if ids is None else table.semi_join(self.among(ids), "customer")
 
     @abstractmethod
     def events(self, kind: CustomerKind, span: Span) -> ir.Table:

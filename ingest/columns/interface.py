@@ -179,9 +179,9 @@ class Snapshot(Protocol):
         `seen_at`, an earlier instant, leaves only what was visible then, `among` only these customers.
         """
 
-    def profiles(self, kind: CustomerKind) -> ir.Table:
+    def profiles(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
         """One row per existing customer of the kind: `customer, external_id, held_from` (null: known by events only),
-        and what `value` and `exists` read. Erased customers are left out."""
+        and what `value` and `exists` read. Erased customers are left out; with `among` only these are read."""
 
     def passing(
         self, kind: CustomerKind, test: Callable[[ir.Table], ir.BooleanValue], key: str | None, *, by_id: bool
@@ -191,9 +191,9 @@ class Snapshot(Protocol):
         `by_id`: whether customers can pass of whom only the id is known. `key` as for `weigh`.
         """
 
-    def activity(self, kind: CustomerKind) -> ir.Table:
+    def activity(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
         """One row per existing customer of the kind: `customer, first_seen_time, last_seen_time` (null without
-        events), `created`."""
+        events), `created`; with `among` of these only."""
 
     def new_activity(self, kind: CustomerKind, since: datetime) -> ir.Table:
         """Per customer with newly visible events since then: `customer, first_new, last_new` (times of events)."""

@@ -132,11 +132,15 @@ class DuckDBSnapshot(BaseSnapshot):
         """The events that were not yet visible then, as a table of their own: few, and asked by many leaves."""
         return self._make("TABLE", ("arrived", since), lambda: self._visible.events(_BEGINNING, since))
 
-    def profiles(self, kind: CustomerKind) -> ir.Table:
-        return self._table(self._profiles(kind), PROFILE_ROWS)
+    def profiles(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
+        name = self._profiles(kind) if among is None else self._profiles_of(among & self.universe(kind))
+        return self._table(name, PROFILE_ROWS)
 
-    def activity(self, kind: CustomerKind) -> ir.Table:
-        return self._table(self._activity(kind), ACTIVITY_ROWS)
+    def activity(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
+        if among is None:
+            return self._table(self._activity(kind), ACTIVITY_ROWS)
+        some = self._seen_when(kind).table(np.array((among & self.universe(kind)).to_array(), dtype=np.int64))
+        return self._table(self._make_of(f"some {len(self._made)}", lambda: some), ACTIVITY_ROWS)
 
     def new_activity(self, kind: CustomerKind, since: datetime) -> ir.Table:
         events = self._events(kind, _BEGINNING, since)
@@ -359,7 +363,8 @@ class DuckDBSnapshot(BaseSnapshot):
         return self._make_of("adopting", find)
 
     def _activity(self, kind: CustomerKind) -> str:
-        return self._make_of(("activity", kind), self._seen_when(kind).table)
+        activity = self._seen_when(kind)
+        return self._make_of(("activity", kind), lambda: activity.table(activity.customers))
 
     def _profiles(self, kind: CustomerKind) -> str:
         held, hidden = self._held(), self._hidden_table()
@@ -372,6 +377,25 @@ class DuckDBSnapshot(BaseSnapshot):
                         WHERE kind = '{kind}' AND customer NOT IN (SELECT customer FROM {hidden})
                         UNION ALL SELECT id, external_id, NULL, {none} FROM {self._unprofiled(kind)}"""
             ),
+        )
+
+    def _profiles_of(self, customers: BitMap) -> str:
+        """The profiles of a few, who exist: no others are read."""
+        asked, base = self._loaded(customers), self._visible.base()
+        columns, few = (
+            f"customer, external_id, received_at AS held_from, {MAP_COLUMNS}",
+            f"(SELECT customer FROM {asked})",
+        )
+        query = f"SELECT {columns} FROM {self._fresh()} WHERE customer IN {few}"
+        if base is not None:
+            old = self._make_anew("TABLE", f"SELECT {columns} FROM {catalog(base)}.newest WHERE customer IN {few}")
+            query += f" UNION ALL SELECT * FROM {old} WHERE customer NOT IN (SELECT customer FROM {self._fresh()})"
+        held = self._make_anew("TABLE", query)
+        none = ", ".join(f"NULL AS {name}" for name in MAP_COLUMNS.split(", "))
+        names = f"SELECT * FROM ({self._visible.customers()}) WHERE id IN {few}"
+        unknown = f"({names}) WHERE id NOT IN (SELECT customer FROM {held})"
+        return self._make_anew(
+            "VIEW", f"SELECT * FROM {held} UNION ALL SELECT DISTINCT id, external_id, NULL, {none} FROM {unknown}"
         )
 
     def _unprofiled(self, kind: CustomerKind) -> str:

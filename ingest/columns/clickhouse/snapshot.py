@@ -71,7 +71,7 @@ class ClickHouseSnapshot(BaseSnapshot):
 
         return self._table(self._view(("all events", span), query), _also(ALL_EVENT_ROWS))
 
-    def profiles(self, kind: CustomerKind) -> ir.Table:
+    def profiles(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
         def query() -> str:
             known = f"SELECT customer FROM {self._newest()} WHERE kind = '{kind}'"
             unknown = f"SELECT customer FROM {self._activity(kind)} WHERE customer NOT IN ({known})"
@@ -79,10 +79,10 @@ class ClickHouseSnapshot(BaseSnapshot):
                 UNION ALL
                 {_UNPROFILED} WHERE {self._visible.customers()} AND id IN ({unknown}) GROUP BY id"""
 
-        return self._table(self._view(("profiles", kind), query), PROFILE_ROWS)
+        return self._among(self._table(self._view(("profiles", kind), query), PROFILE_ROWS), among)
 
-    def activity(self, kind: CustomerKind) -> ir.Table:
-        return self._table(self._activity(kind), ACTIVITY_ROWS)
+    def activity(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
+        return self._among(self._table(self._activity(kind), ACTIVITY_ROWS), among)
 
     def new_activity(self, kind: CustomerKind, since: datetime) -> ir.Table:
         def query() -> str:
