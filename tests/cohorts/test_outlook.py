@@ -102,11 +102,12 @@ def test_whoever_stands_on_a_static_list_stays_there():
     make_event(make_user("ann"), NOON - 7 * MINUTE)
     by_hand = cohort_of(CALLED)
     cohort = cohort_of({"cohort": str(by_hand.pk)})
-    open_columns().seal(NOON)
-    refresh_cohorts([by_hand], NOON - MINUTE)
+    assert ends_at(cohort) == NOON + 7 * DAY
     Cohort.objects.filter(pk=by_hand.pk).update(is_list=True, criteria={})
-    assert ends_at(cohort) is None
-    assert outlook(by_hand) == Outlook()
+    ann = name_customer("user", "ann").pk
+    with looking_ahead(NOON) as look:
+        for each in Cohort.objects.all():
+            assert look(each, BitMap([ann])) == {ann: Outlook()}
 
 
 @pytest.mark.django_db
