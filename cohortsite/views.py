@@ -19,6 +19,7 @@ from cohortsite import first_steps, overview
 from cohortsite.styles import EXAMPLES
 from ingest.keys import make_key
 from ingest.models import Scope
+from notifications.overview import held
 
 
 class LoginView(auth_views.LoginView):
@@ -52,6 +53,8 @@ def home(request: HttpRequest) -> HttpResponse:
         shown["moved"] = overview.moved_today(now)
     if steps.subscription and may("notifications.view_delivery"):
         shown["deliveries"] = overview.deliveries(now)
+    if steps.subscription and may("notifications.view_hold"):
+        shown["held"] = held()
     return render(request, "cohortsite/home.html", shown)
 
 

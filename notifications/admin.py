@@ -15,7 +15,6 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from unfold.decorators import action, display
 
-from cohorts.periods import format_period
 from ingest.admin_parts import PausableAdmin, act_on_one, confirm, link, list_links, person
 from notifications import admin_holds, admin_log
 from notifications.admin_forms import SubscriptionForm, themed_channel_form
@@ -192,7 +191,7 @@ class SubscriptionAdmin(PausableAdmin):
     """Which changes of which cohort are told where."""
 
     form = SubscriptionForm
-    list_display = ["cohort", "channel_link", "told", "every", "state", "sequence", "settled_at"]
+    list_display = ["cohort", "channel_link", "told", "when", "state", "sequence", "settled_at"]
     list_filter = ["channel", ("paused_at", admin.EmptyFieldListFilter)]
     list_select_related = ["cohort", "channel"]
     search_fields = ["cohort__name", "channel__name"]
@@ -200,10 +199,13 @@ class SubscriptionAdmin(PausableAdmin):
     autocomplete_fields = ["cohort", "channel"]
     fieldsets = [
         (None, {"fields": ["cohort", "channel"]}),
-        ("What is told", {"fields": ["send_on_addition", "send_on_removal", "period", "fields", "tell_existing"]}),
+        ("What is told", {"fields": ["send_on_addition", "send_on_removal", "fields", "tell_existing"]}),
+        ("When", {"fields": ["period", "send_at", "days", "quiet_from", "quiet_to", "time_zone"]}),
+        ("Customers who come and go", {"fields": ["minimum_stay", "cool_down", "once_per_customer"]}),
+        ("Hold until somebody decides", {"fields": ["hold_above", "hold_above_percent", "hold_when_silent"]}),
         ("State", {"fields": ["state", "sequence", "settled_at", "related"]}),
     ]
-    add_fieldsets = fieldsets[:2]
+    add_fieldsets = fieldsets[:-1]
     readonly_fields = ["state", "sequence", "settled_at", "related"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
@@ -228,9 +230,9 @@ class SubscriptionAdmin(PausableAdmin):
         kinds = {"additions": subscription.send_on_addition, "removals": subscription.send_on_removal}
         return " and ".join(name for name, wanted in kinds.items() if wanted)
 
-    @display(description="At most every", ordering="period")
-    def every(self, subscription: Subscription) -> str:
-        return format_period(subscription.period)
+    @display(description="When", ordering="period")
+    def when(self, subscription: Subscription) -> str:
+        return subscription.schedule.words
 
     @display(description="State", label={"active": "success", "paused": "warning"})
     def state(self, subscription: Subscription) -> str:
@@ -239,4 +241,9 @@ class SubscriptionAdmin(PausableAdmin):
     @display(description="More")
     def related(self, subscription: Subscription) -> SafeString:
         own = {"subscription__id__exact": subscription.pk}
-        return list_links(("Batches", "notifications.batch", own), ("Settled changes", "notifications.settlement", own))
+        return list_links(
+            ("Batches", "notifications.batch", own),
+            ("Held", "notifications.hold", own),
+            ("Settled changes", "notifications.settlement", own),
+            ("Waiting changes", "notifications.waiting", own),
+        )

@@ -8,17 +8,21 @@ from typing import Any
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
+    UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldAdminTimeWidget,
     UnfoldAdminURLInputWidget,
 )
 
 from cohorts.forms import PeriodField
 from notifications.channels.base import ChannelKind
-from notifications.forms import ChannelForm, channel_form, check_subscription
+from notifications.forms import RULES, ChannelForm, channel_form, check_subscription
 from notifications.models import LONGEST_PERIOD, SHORTEST_PERIOD, Subscription
+from notifications.rule_fields import COOL_DOWNS, STAYS, ClockField, DaysField, WaitField, zone_choices
 
 THEMED: dict[type[forms.Widget], type[forms.Widget]] = {
     forms.TextInput: UnfoldAdminTextInputWidget,
@@ -69,10 +73,33 @@ class SubscriptionForm(forms.ModelForm):
         required=False,
         help_text="What of a customer is sent beside its id, one on each line: email, name, metadata.plan …",
     )
+    send_at = ClockField(widget=UnfoldAdminTimeWidget, help_text="A digest at this time in place of the period.")
+    days = DaysField(widget=UnfoldAdminCheckboxSelectMultipleWidget)
+    quiet_from = ClockField(widget=UnfoldAdminTimeWidget, help_text="Between these times nothing is sent.")
+    quiet_to = ClockField(widget=UnfoldAdminTimeWidget)
+    time_zone = forms.ChoiceField(required=False, choices=zone_choices, widget=UnfoldAdminSelect2Widget)
+    minimum_stay = WaitField(
+        STAYS, "", widget=UnfoldAdminTextInputWidget, help_text="Such as 6h: a change is told once it lasted this long."
+    )
+    cool_down = WaitField(
+        COOL_DOWNS,
+        "",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Such as 7d: so long a customer is not told of again.",
+    )
 
     class Meta:
         model = Subscription
-        fields = ["cohort", "channel", "send_on_addition", "send_on_removal", "period", "fields", "tell_existing"]
+        fields = [
+            "cohort",
+            "channel",
+            "send_on_addition",
+            "send_on_removal",
+            "period",
+            *RULES,
+            "fields",
+            "tell_existing",
+        ]
         help_texts = {"tell_existing": "Tell of the members of this moment in the first batch."}
 
     def clean(self) -> dict[str, Any]:

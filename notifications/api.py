@@ -20,7 +20,7 @@ from rest_framework.serializers import BaseSerializer
 
 from cohorts.edit import pause_time
 from cohorts.models import Cohort
-from cohorts.pages import NewestFirst
+from cohorts.pages import NewestFirst, NewestId
 from cohorts.permissions import HasModelPermission
 from cohorts.upsert import read_document
 from ingest.authentication import HasScope
@@ -30,14 +30,17 @@ from notifications.batching import subscribe
 from notifications.channels import CHANNELS, kind_choices
 from notifications.channels.webhook import ROTATION
 from notifications.delivery import replay, replay_found, send_test
+from notifications.holds import decide
 from notifications.limits import TOO_MANY, may_test
-from notifications.models import Channel, Delivery, Subscription
+from notifications.models import Channel, Delivery, Hold, Subscription
 from notifications.rotation import NoSecret, rotate_secret
 from notifications.serializers import (
     ChannelSerializer,
     CreatedChannelSerializer,
+    DecisionSerializer,
     DeliveryDetailSerializer,
     DeliverySerializer,
+    HoldSerializer,
     OutcomeSerializer,
     ReplayedSerializer,
     RotatedSerializer,
@@ -189,6 +192,47 @@ class SubscriptionViewSet(viewsets.ModelViewSet[Subscription]):
 
     def perform_update(self, serializer: BaseSerializer[Subscription]) -> None:
         _update(serializer)
+
+
+class HoldFilter(filters.FilterSet):
+    """Which holds a list has."""
+
+    open = filters.BooleanFilter(field_name="ended_at", lookup_expr="isnull", label="Whether it still lasts.")
+    subscription = filters.UUIDFilter(field_name="subscription_id")
+    cohort = filters.UUIDFilter(field_name="subscription__cohort_id")
+    channel = filters.UUIDFilter(field_name="subscription__channel_id")
+
+
+class HoldViewSet(viewsets.ReadOnlyModelViewSet[Hold]):
+    """Holds: batches that wait until somebody sends or drops them."""
+
+    queryset = Hold.objects.select_related("subscription").defer("customers")
+    serializer_class = HoldSerializer
+    filterset_class = HoldFilter
+    pagination_class = NewestId
+    permission_classes = [HasScope, HasModelPermission]
+    required_scopes = {"POST": Scope.ADMIN}
+    required_verbs = {"POST": "change"}
+
+    @extend_schema(request=DecisionSerializer, responses=HoldSerializer)
+    @action(detail=True, methods=["post"])
+    def send(self, request: Request, pk: str) -> Response:
+        """Tell of those that are held, with the next cycle."""
+        return self._decide(request, Hold.Decision.SEND)
+
+    @extend_schema(request=DecisionSerializer, responses=HoldSerializer)
+    @action(detail=True, methods=["post"])
+    def drop(self, request: Request, pk: str) -> Response:
+        """Never tell of those that are held: their changes are settled as not asked for."""
+        return self._decide(request, Hold.Decision.DROP)
+
+    def _decide(self, request: Request, decision: Hold.Decision) -> Response:
+        asked = DecisionSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        revision = asked.validated_data.get("revision")
+        if not decide(self.get_object(), decision, _person(request), timezone.now(), revision):
+            raise Problem(409, "not_undecided", "It was decided already, changed meanwhile, or is no longer held.")
+        return Response(HoldSerializer(self.get_object()).data)
 
 
 class DeliveryFilter(filters.FilterSet):

@@ -36,25 +36,6 @@ ROWS, DELIVERIES = 5_000, 20
 DEFAULT_PERIOD = timedelta(minutes=15)
 
 
-class Contradiction(ValueError):
-    """Choices of a subscription that do not go together; `field` is the one to mend."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-
-
-def check_choices(*, send_on_addition: bool, send_on_removal: bool, tell_existing: bool) -> None:
-    """Raise Contradiction where a subscription would tell nothing of what was asked for.
-
-    `tell_existing` counts only until it is done.
-    """
-    if not send_on_addition and not send_on_removal:
-        raise Contradiction("send_on_addition", "Choose additions, removals or both.")
-    if tell_existing and not send_on_addition:
-        raise Contradiction("tell_existing", "Existing members are told of as additions: choose additions too.")
-
-
 def subscribe(
     cohort: Cohort,
     channel: Channel,

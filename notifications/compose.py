@@ -217,6 +217,7 @@ def make_example(
     send_on_addition: bool = True,
     send_on_removal: bool = True,
     period: timedelta = timedelta(minutes=15),
+    zone: str = "",
     sequence: int = 0,
     test: bool = False,
 ) -> Example:
@@ -234,7 +235,7 @@ def make_example(
     members = Membership.objects.filter(cohort=cohort.pk).values_list("count", flat=True).first()
     counts = Counts(added=added, removed=len(shown) - added, members=members or added)
     whole = draft(cohort, str(uuid.uuid4()), sequence, Period(now - period, now), counts, test=test)
-    return Example(with_words(whole, cohort, shown), made_up=not real)
+    return Example(with_words(whole, cohort, shown, zone), made_up=not real)
 
 
 def _real_entries(cohort: Cohort, fields: Sequence[str]) -> list[Entry]:

@@ -9,33 +9,42 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from cohorts.forms import PeriodField
 from cohorts.models import Cohort
-from cohorts.periods import format_period
 from ingest.models import CustomerKind
-from notifications.batching import Contradiction, check_choices
 from notifications.channels import CHANNELS
 from notifications.channels.base import ChannelKind
+from notifications.choices import CHOSEN, Contradiction, check_choices, check_zone
 from notifications.compose import EXAMPLE_FIELDS
 from notifications.entries import check_fields
-from notifications.models import DEFAULT_PERIOD, LONGEST_PERIOD, SHORTEST_PERIOD, Channel, Subscription
-from notifications.schedule import every
+from notifications.models import Channel, Subscription
+from notifications.rule_fields import (
+    AT,
+    COOL_DOWNS,
+    STAYS,
+    ClockField,
+    DaysField,
+    RhythmField,
+    WaitField,
+    zone_choices,
+)
 
 NEW = "new:"
 """Begins the choice of a channel that is to be made in place; the kind follows."""
-PERIODS = tuple(
-    timedelta(**length)
-    for length in (
-        {"minutes": 1},
-        {"minutes": 5},
-        {"minutes": 15},
-        {"hours": 1},
-        {"hours": 6},
-        {"days": 1},
-        {"days": 7},
-    )
-)
 MOST_FIELDS, LONGEST_FIELD = 100, 200
+RULES = (
+    "send_at",
+    "days",
+    "quiet_from",
+    "quiet_to",
+    "time_zone",
+    "minimum_stay",
+    "cool_down",
+    "once_per_customer",
+    "hold_above",
+    "hold_above_percent",
+    "hold_when_silent",
+)
+"""What a form asks beside what is told and how often."""
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -91,12 +100,10 @@ def shown_back(field: forms.Field) -> forms.Field:
 def check_subscription(form: forms.ModelForm, cohort: Cohort | None) -> None:  # type: ignore[type-arg]
     """Note on the form what its choices contradict, and which fields the cohort's customers do not have."""
     cleaned, instance = form.cleaned_data, form.instance
+    chosen = {name: cleaned[name] for name in CHOSEN if name in cleaned}
+    chosen.setdefault("tell_existing", instance.waits_to_tell_existing)
     try:
-        check_choices(
-            send_on_addition=bool(cleaned.get("send_on_addition")),
-            send_on_removal=bool(cleaned.get("send_on_removal")),
-            tell_existing=bool(cleaned.get("tell_existing", instance.waits_to_tell_existing)),
-        )
+        check_choices(chosen)
     except Contradiction as error:
         form.add_error(error.field if error.field in form.fields else "send_on_addition", str(error))
     if cohort and "fields" in cleaned:
@@ -104,6 +111,14 @@ def check_subscription(form: forms.ModelForm, cohort: Cohort | None) -> None:  #
             cleaned["fields"] = check_fields(CustomerKind(cohort.kind), cleaned["fields"])
         except ValueError as error:
             form.add_error("fields", str(error))
+
+
+def choose_rhythm(cleaned: dict[str, Any], period: timedelta) -> None:
+    """Of a time of day and a period keep the one that was chosen; the period that is not used stays what it was."""
+    if cleaned.get("period") == AT:
+        cleaned["period"] = period
+    elif "send_at" in cleaned:
+        cleaned["send_at"] = None
 
 
 class FieldPicker(forms.Field):
@@ -122,19 +137,26 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
     """Which changes of a cohort are told on which channel. Of one that exists the channel stays."""
 
     channel_choice = forms.CharField(required=True, error_messages={"required": "Choose where to."})
-    period = PeriodField(
-        shortest=SHORTEST_PERIOD,
-        longest=LONGEST_PERIOD,
-        initial=DEFAULT_PERIOD,
-        label="At most every",
-        widget=forms.Select,
-    )
+    period = RhythmField()
+    send_at = ClockField(label="At", initial="09:00")
+    days = DaysField(widget=forms.CheckboxSelectMultiple, label="On")
+    quiet_from = ClockField(label="Quiet from")
+    quiet_to = ClockField(label="to")
+    minimum_stay = WaitField(STAYS, "no time: tell at once", label="Tell a change once it has lasted")
+    time_zone = forms.CharField(required=False, max_length=64, validators=[check_zone], label="Time zone")
+    cool_down = WaitField(COOL_DOWNS, "no time: tell of each change", label="After telling of a customer, wait")
     fields = FieldPicker(required=False)  # type: ignore[assignment]
     more_fields = forms.CharField(required=False, max_length=2_000)
 
     class Meta:
         model = Subscription
-        fields = ["send_on_addition", "send_on_removal", "tell_existing", "period", "fields"]
+        fields = ["send_on_addition", "send_on_removal", "tell_existing", "period", *RULES, "fields"]
+        labels: ClassVar[dict[str, str]] = {
+            "once_per_customer": "Tell of each customer once, ever",
+            "hold_above": "customers",
+            "hold_above_percent": "% of the cohort",
+            "hold_when_silent": "Hold, too, while events have stopped coming in and customers only seem to go quiet",
+        }
 
     def __init__(self, *args: Any, cohort: Cohort, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -144,11 +166,19 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial["fields"] = list(EXAMPLE_FIELDS[CustomerKind(cohort.kind)])
         else:
             del shown["channel_choice"], shown["tell_existing"]
-        shown["period"].help_text = ""
-        shown["period"].widget.choices = _period_choices(self.instance.period)
+            if self.instance.send_at:
+                self.initial["period"] = AT
+            else:
+                self.initial["send_at"] = shown["send_at"].initial
+        for name in ("period", "minimum_stay", "cool_down"):
+            shown[name].offer(getattr(self.instance, name))
+        shown["time_zone"].widget = forms.Select(choices=zone_choices(cohort.time_zone))
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        choose_rhythm(cleaned, self.instance.period)
+        if cleaned.get("send_at") is None and self.data.get("period") == AT and "send_at" not in self.errors:
+            self.add_error("send_at", "Choose the time of day.")
         if "fields" in cleaned:
             cleaned["fields"] = [*cleaned["fields"], *split_names(cleaned.get("more_fields", ""))]
         check_subscription(self, self.cohort)
@@ -184,16 +214,19 @@ def lenient_choices(data: Any, kind: CustomerKind) -> dict[str, Any]:
     """What of a form that is being filled in can be shown already: choices, and the fields that exist."""
     names = [*data.getlist("fields"), *split_names(data.get("more_fields", ""))]
     fields = [name for name in names if _is_field(kind, name)]
-    try:
-        period = PeriodField(shortest=SHORTEST_PERIOD, longest=LONGEST_PERIOD).clean(data.get("period", ""))
-    except forms.ValidationError:
-        period = DEFAULT_PERIOD
     return {
         "fields": list(dict.fromkeys(fields))[:MOST_FIELDS],
         "send_on_addition": "send_on_addition" in data,
         "send_on_removal": "send_on_removal" in data,
-        "period": period,
     }
+
+
+def lenient_rules(data: Any, cohort: Cohort) -> Subscription:
+    """A subscription by what of a form that is being filled in can be understood; it is not saved."""
+    form = SubscriptionForm(data, cohort=cohort)
+    form.full_clean()
+    known = {name: form.cleaned_data[name] for name in ("period", *RULES) if name in form.cleaned_data}
+    return Subscription(cohort=cohort, **{name: value for name, value in known.items() if name != "days" or value})
 
 
 def _is_field(kind: CustomerKind, name: str) -> bool:
@@ -202,7 +235,3 @@ def _is_field(kind: CustomerKind, name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _period_choices(current: timedelta) -> list[tuple[str, str]]:
-    return [(format_period(period), every(period)) for period in sorted({*PERIODS, current})]

@@ -7,10 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, QuerySet
+from pyroaring import BitMap
 
 from cohorts.models import Cohort
-from notifications.models import Batch, Channel, Delivery, Subscription
+from ingest.models import Customer
+from notifications.holds import open_holds
+from notifications.models import Batch, Channel, Delivery, Hold, Subscription
+
+MOST_HELD, NAMES = 20, 5
+"""Holds on a page, and customers named of each."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,26 @@ def sent(batches: Sequence[Batch]) -> list[Sent]:
     return [Sent(batch, *(counted[batch.pk][state] for state in states)) for batch in batches]
 
 
+@dataclass(frozen=True)
+class Held:
+    """A hold that lasts, and some of those it is about."""
+
+    hold: Hold
+    names: Sequence[str]
+    more: int
+
+
+def held() -> list[Held]:
+    """What waits for a decision, the oldest first, each with some of its customers."""
+    return [_with_names(hold) for hold in open_holds().defer(None).defer("subscription__channel__config")[:MOST_HELD]]
+
+
+def _with_names(hold: Hold) -> Held:
+    customers = BitMap.deserialize(bytes(hold.customers))
+    rows = Customer.objects.filter(pk__in=list(customers[:NAMES])).order_by("pk").values_list("external_id", flat=True)
+    return Held(hold, list(rows), max(len(customers) - NAMES, 0))
+
+
 def cohorts_told_by(channels: Iterable[Channel]) -> dict[uuid.UUID, list[Cohort]]:
     """Per channel the cohorts that it is told of, by name; one query for all of them."""
     used: dict[uuid.UUID, list[Cohort]] = defaultdict(list)
@@ -96,4 +122,6 @@ def cohorts_told_by(channels: Iterable[Channel]) -> dict[uuid.UUID, list[Cohort]
 
 
 def _with_channels() -> QuerySet[Subscription]:
-    return Subscription.objects.select_related("channel").defer("channel__config")
+    held = Hold.objects.filter(subscription=OuterRef("pk"), ended_at=None)
+    found = Subscription.objects.select_related("channel", "cohort").annotate(is_held=Exists(held))
+    return found.defer("channel__config", "cohort__criteria")

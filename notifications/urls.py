@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from notifications.api import ChannelViewSet, DeliveryViewSet, SubscriptionViewSet
-from notifications.views import channels, deliveries, parts, preview, subscriptions, unsubscribe
+from notifications.api import ChannelViewSet, DeliveryViewSet, HoldViewSet, SubscriptionViewSet
+from notifications.models import Hold
+from notifications.views import channels, deliveries, holds, parts, preview, subscriptions, unsubscribe
 
 pages = [
     path("cohorts/<uuid:pk>/subscriptions/", parts.cohort_subscriptions, name="cohort_subscriptions"),
@@ -34,6 +35,9 @@ pages = [
     path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
     path("deliveries/", deliveries.deliveries, name="deliveries"),
     path("deliveries/replay-all/", deliveries.replay_all, name="replay_all_deliveries"),
+    path("holds/", holds.holds, name="holds"),
+    path("holds/<int:pk>/send/", holds.decide_hold, {"decision": Hold.Decision.SEND}, name="send_hold"),
+    path("holds/<int:pk>/drop/", holds.decide_hold, {"decision": Hold.Decision.DROP}, name="drop_hold"),
     path("deliveries/replay/", deliveries.replay_selected, name="replay_deliveries"),
     path("deliveries/<uuid:pk>/", deliveries.delivery, name="delivery"),
     path("deliveries/<uuid:pk>/replay/", deliveries.replay_one, name="replay_delivery"),
@@ -43,3 +47,4 @@ api = SimpleRouter()
 api.register("channels", ChannelViewSet)
 api.register("subscriptions", SubscriptionViewSet)
 api.register("deliveries", DeliveryViewSet)
+api.register("holds", HoldViewSet)

@@ -24,6 +24,7 @@ from notifications.channels import CHANNELS
 from notifications.channels.email import Email
 from notifications.delivery import SETTLED, replay, replay_found
 from notifications.models import Channel, Delivery
+from notifications.overview import held
 from notifications.views.answers import done
 
 SINCE = {
@@ -68,6 +69,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
         "filters": _filters(asked),
         "settled": SETTLED,
         "query": request.GET.urlencode(),
+        "held": held(),
     }
     own = request.headers.get("HX-Target") == "delivery-list"
     return render(request, "notifications/delivery_list.html" if own else "notifications/deliveries.html", context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
@@ -24,10 +25,11 @@ from notifications.channels import CHANNELS
 from notifications.channels.base import ChannelKind, Outcome
 from notifications.channels.email import Email
 from notifications.delivery import send_test
-from notifications.forms import NEW, channel_form, chosen_channel, lenient_choices
+from notifications.forms import NEW, channel_form, chosen_channel, lenient_choices, lenient_rules
 from notifications.limits import TOO_MANY, may_test
 from notifications.message import Message
 from notifications.models import Channel, Subscription
+from notifications.words import words_of
 
 IN_A_MAIL = ("name", "email", "company_domain")
 """The fields that change how a mail looks: its frame is fetched with these alone, so that its address stays short."""
@@ -49,16 +51,19 @@ def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     choices = lenient_choices(request.POST, CustomerKind(cohort.kind))
     if not choices["send_on_addition"] and not choices["send_on_removal"]:
         return render(request, "notifications/no_preview.html")
+    rules = lenient_rules(request.POST, cohort)
     kind = _chosen_kind(request.POST)
+    choices |= {"period": timedelta(days=1) if rules.send_at else rules.period, "zone": rules.zone}
     example = compose.make_example(cohort, timezone.now(), **choices, sequence=_next_sequence(request.POST))
     context = {
+        "rules": words_of(rules),
         "cohort": cohort,
         "kind": kind,
         "example": example,
         "at": example.message.created_at,
         "content": _readable(kind.write(example.message)),
         "body": json.loads(example.message.encode()),
-        "frame": f"{reverse('mail_preview', args=[pk])}?{_mail_query(choices)}",
+        "frame": f"{reverse('mail_preview', args=[pk])}?{_mail_query(choices, rules)}",
     }
     return render(request, "notifications/preview.html", context)
 
@@ -70,7 +75,8 @@ def mail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The mail alone, for a frame that may run nothing."""
     cohort = get_object_or_404(Cohort, pk=pk)
     choices = lenient_choices(request.GET, CustomerKind(cohort.kind))
-    message = compose.make_example(cohort, timezone.now(), **choices, sequence=1).message
+    zone = lenient_rules(request.GET, cohort).zone
+    message = compose.make_example(cohort, timezone.now(), **choices, zone=zone, sequence=1).message
     return HttpResponse(_readable(CHANNELS[Email.kind].write(message))["html"])
 
 
@@ -149,8 +155,9 @@ def _readable(content: str) -> Any:
     return json.loads(content)
 
 
-def _mail_query(choices: dict[str, Any]) -> str:
+def _mail_query(choices: dict[str, Any], rules: Subscription) -> str:
     query = QueryDict(mutable=True)
+    query["time_zone"] = rules.time_zone
     query.setlist("fields", [name for name in choices["fields"] if name in IN_A_MAIL])
     for name in ("send_on_addition", "send_on_removal"):
         if choices[name]:

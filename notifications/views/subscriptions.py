@@ -163,8 +163,26 @@ def _dialog(
         "channel_form": settings or _new_channel(chosen),
         "field_errors": form.errors.get("fields", []) + form.errors.get("more_fields", []),
         "fields": offered_fields(cohort, list(form["fields"].value() or []), timezone.now()),
+        "more_rules": _has_more_rules(form),
         "members": Membership.objects.filter(cohort=cohort).values_list("count", flat=True).first(),
     }
+
+
+MORE_RULES = (
+    "quiet_from",
+    "quiet_to",
+    "time_zone",
+    "minimum_stay",
+    "cool_down",
+    "once_per_customer",
+    "hold_above",
+    "hold_above_percent",
+)
+
+
+def _has_more_rules(form: SubscriptionForm) -> bool:
+    """Whether some of what is folded away was chosen, or is wrong."""
+    return any(form[name].value() or name in form.errors for name in MORE_RULES)
 
 
 def _channels(cohort: Cohort) -> list[tuple[Channel, bool]]:

@@ -36,6 +36,7 @@ from tests.factories import (
     make_delivery,
     make_evaluation,
     make_event,
+    make_hold,
     make_membership,
     make_person,
     make_subscription,
@@ -141,6 +142,9 @@ RULES: dict[str, tuple[str, str]] = {
     "replay_deliveries": (NOBODY, OPERATOR),
     "replay_all_deliveries": (NOBODY, OPERATOR),
     "replay_delivery": (NOBODY, OPERATOR),
+    "holds": (VIEWER, VIEWER),
+    "send_hold": (NOBODY, OPERATOR),
+    "drop_hold": (NOBODY, OPERATOR),
 }
 """Name of an address -> the least role that may GET it, and that may POST to it."""
 MACHINES = ("api/", "v1/", "health/", "hooks/")
@@ -160,6 +164,7 @@ class World:
     channel: Any
     subscription: Any
     delivery: Any
+    hold: Any
     mail: Any
 
 
@@ -185,7 +190,8 @@ def world(now) -> World:
     backtest = start_backtest(vars(cohort), 1, now, cohort=cohort)
     advance(backtest.pk, now)
     listed = make_cohort(is_list=True, criteria={})
-    return World(user, company, cohort, listed, backtest, event, channel, subscription, delivery, mail)
+    hold = make_hold(subscription)
+    return World(user, company, cohort, listed, backtest, event, channel, subscription, delivery, hold, mail)
 
 
 @pytest.fixture
@@ -242,6 +248,7 @@ def arguments_of(name: str, world: World) -> dict[str, Any]:
         "subscriptions/": world.subscription,
         "channels/": world.channel,
         "deliveries/": world.delivery,
+        "holds/": world.hold,
         "mail-preview/": world.cohort,
     }
     prefix = next((prefix for prefix in row if route.startswith(prefix)), None)

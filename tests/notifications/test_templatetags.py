@@ -10,7 +10,7 @@ from django.template import engines
 from django.test import RequestFactory
 from django.urls import reverse
 
-from notifications.overview import every
+from notifications.schedule import every
 from tests.factories import NOON, make_batch, make_channel, make_cohort, make_delivery, make_person, make_subscription
 from tests.notifications.messages import STORABLE
 from tests.notifications.views.test_subscribe import client_of

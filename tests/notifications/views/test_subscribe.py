@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.contrib.auth.models import Group
@@ -25,7 +25,8 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 
-CHOICES = {"send_on_addition": "on", "send_on_removal": "on", "period": "15m", "fields": ["email"]}
+DAYS = [str(day) for day in range(1, 8)]
+CHOICES = {"send_on_addition": "on", "send_on_removal": "on", "period": "15m", "days": DAYS, "fields": ["email"]}
 IN_PLACE = {"channel_choice": "new:webhook", "new-name": "Backend", "new-url": "https://example.com/hook"}
 
 
@@ -170,7 +171,7 @@ def test_a_subscription_is_edited_and_its_channel_stays(operator):
     shown = operator.get(reverse("subscription", args=[subscription.pk])).content.decode()
     assert '<option value="36h" selected>36 hours</option>' in shown
     other = make_channel()
-    values = {"send_on_removal": "on", "period": "1d", "fields": ["name"], "channel_choice": other.pk}
+    values = {"send_on_removal": "on", "period": "1d", "days": DAYS, "fields": ["name"], "channel_choice": other.pk}
     answer = operator.post(reverse("subscription", args=[subscription.pk]), values)
     assert answer.status_code == 204
     kept = Subscription.objects.get(pk=subscription.pk)
@@ -180,7 +181,7 @@ def test_a_subscription_is_edited_and_its_channel_stays(operator):
 
 def test_additions_stay_on_while_existing_members_wait_to_be_told_of(operator):
     subscription = make_subscription(tell_existing=True)
-    values = {"send_on_removal": "on", "period": "1d"}
+    values = {"send_on_removal": "on", "period": "1d", "days": DAYS}
     answer = operator.post(reverse("subscription", args=[subscription.pk]), values)
     assert answer.status_code == 422
     assert "choose additions too" in answer.content.decode()
@@ -202,3 +203,89 @@ def test_pausing_again_keeps_the_time_since_when(operator, now):
     subscription = make_subscription(paused_at=now)
     operator.post(reverse("pause_subscription", args=[subscription.pk]))
     assert Subscription.objects.get().paused_at == now
+
+
+def test_a_digest_with_all_that_is_folded_away_is_saved_and_shown_again(operator, cohort):
+    answer = post(
+        operator,
+        cohort,
+        channel_choice=make_channel().pk,
+        period="at",
+        send_at="08:30",
+        days=["1", "3"],
+        quiet_from="22:00",
+        quiet_to="07:00",
+        time_zone="Europe/Berlin",
+        minimum_stay="6h",
+        cool_down="7d",
+        once_per_customer="on",
+        hold_above="500",
+        hold_above_percent="20",
+    )
+    assert answer.status_code == 204
+    made = Subscription.objects.get()
+    assert made.schedule.words == "every Monday and Wednesday at 08:30 (Europe/Berlin)"
+    assert (made.quiet_from, made.quiet_to) == (time(22), time(7))
+    assert (made.minimum_stay, made.cool_down) == (timedelta(hours=6), timedelta(days=7))
+    assert (made.once_per_customer, made.hold_above, made.hold_above_percent) == (True, 500, 20)
+    assert made.hold_when_silent is False
+    assert made.period == timedelta(minutes=15)
+    form = operator.get(reverse("subscription", args=[made.pk])).context["form"]
+    shown = {name: form[name].value() for name in ("period", "send_at", "days", "minimum_stay", "hold_above")}
+    expected = {"period": "at", "send_at": time(8, 30), "days": [1, 3], "minimum_stay": "6h", "hold_above": 500}
+    assert shown == expected
+
+
+def test_a_period_in_place_of_a_digest_ends_it(operator, cohort):
+    subscription = make_subscription(cohort=cohort, send_at=time(9), days=[1])
+    values = CHOICES | {"send_at": "09:00", "period": "1h"}
+    assert operator.post(reverse("subscription", args=[subscription.pk]), values).status_code == 204
+    kept = Subscription.objects.get()
+    assert (kept.send_at, kept.period) == (None, timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "error"),
+    [
+        ({"period": "at", "send_at": ""}, "send_at", "Choose the time of day."),
+        ({"period": "at", "send_at": "25:00"}, "send_at", "Enter a valid time."),
+        ({"days": []}, "days", "Choose at least one day."),
+        ({"quiet_from": "22:00"}, "quiet_to", "Quiet hours need a beginning and an end."),
+        ({"quiet_from": "22:00", "quiet_to": "22:00"}, "quiet_to", "Quiet hours end when they begin"),
+        (
+            {"period": "at", "send_at": "23:00", "quiet_from": "22:00", "quiet_to": "07:00"},
+            "send_at",
+            "This time lies in the quiet hours",
+        ),
+        ({"minimum_stay": "2y"}, "minimum_stay", "expected an integer and one of"),
+        ({"hold_above": "0"}, "hold_above", "greater than or equal to 1"),
+        ({"hold_above_percent": "101"}, "hold_above_percent", "less than or equal to 100"),
+        ({"time_zone": "Europe/Atlantis"}, "time_zone", "expected the name of a time zone"),
+    ],
+)
+def test_rules_that_do_not_go_together_are_refused_beside_the_field(operator, cohort, values, field, error):
+    answer = post(operator, cohort, channel_choice=make_channel().pk, **values)
+    assert answer.status_code == 422
+    assert error in answer.context["form"].errors[field][0]
+    assert error in answer.content.decode()
+
+
+def test_what_will_happen_is_said_beside_the_dialog(operator, cohort):
+    values = CHOICES | {
+        "period": "at",
+        "send_at": "09:00",
+        "days": ["1", "2", "3", "4", "5"],
+        "time_zone": "Europe/Berlin",
+        "minimum_stay": "1h",
+        "cool_down": "7d",
+        "hold_above": "500",
+        "hold_when_silent": "on",
+    }
+    answer = operator.post(reverse("notification_preview", args=[cohort.pk]), values)
+    assert answer.context["rules"] == [
+        "Every weekday at 09:00 (Europe/Berlin), the net change since the last one.",
+        "A change is told once it has lasted 1 hour; who turns back before is not mentioned.",
+        "Of the same customer nothing more is told for 7 days; then what came of it meanwhile.",
+        "Held until somebody decides, when more than 500 customers would be told of at once or when events have "
+        "stopped coming in.",
+    ]
