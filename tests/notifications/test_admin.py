@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.messages import get_messages
 
-from notifications.models import Channel, Subscription
+from notifications.models import Channel, Hold, Subscription
 from tests.factories import (
     NOON,
     make_attempt,
@@ -14,6 +14,7 @@ from tests.factories import (
     make_cohort,
     make_customer,
     make_delivery,
+    make_hold,
     make_membership,
     make_person,
     make_subscription,
@@ -23,6 +24,7 @@ from tests.receivers import Answer
 pytestmark = pytest.mark.django_db
 CHANNELS = "/admin/notifications/channel/"
 SUBSCRIPTIONS = "/admin/notifications/subscription/"
+HOLDS = "/admin/notifications/hold/"
 CONFIRMED = {"_form_submitted": "True"}
 
 
@@ -166,6 +168,7 @@ def test_it_is_paused_and_resumed(boss, address, make):
 
 def form(**values):
     given = {"send_on_addition": "on", "send_on_removal": "on", "period": "15m", "fields": "email, metadata.plan"}
+    given |= {"days": ["1", "2", "3", "4", "5", "6", "7"]}
     return {name: value for name, value in {**given, **values}.items() if value is not None}
 
 
@@ -241,3 +244,28 @@ def test_a_failed_delivery_shows_its_reason_attempts_and_message_and_leads_on(bo
     assert f"{CHANNELS}{delivery.channel_id}/change/" in page
     assert f"/admin/cohorts/cohort/{delivery.batch.subscription.cohort_id}/change/" in page
     assert f"/admin/notifications/batch/{delivery.batch_id}/change/" in page
+
+
+def test_all_that_a_subscription_may_wait_for_is_edited_in_the_admin(boss):
+    subscription = make_subscription(hold_when_silent=True)
+    rules = {"send_at": "09:00", "days": ["1", "5"], "time_zone": "Europe/Berlin", "minimum_stay": "6h"}
+    rules |= {"cool_down": "7d", "once_per_customer": "on", "hold_above": "500", "hold_above_percent": "20"}
+    answer = boss.post(f"{SUBSCRIPTIONS}{subscription.pk}/change/", form(**rules))
+    assert answer.status_code == 302
+    kept = Subscription.objects.get()
+    assert kept.schedule.words == "every Monday and Friday at 09:00 (Europe/Berlin)"
+    assert (kept.minimum_stay, kept.cool_down) == (timedelta(hours=6), timedelta(days=7))
+    assert (kept.once_per_customer, kept.hold_above, kept.hold_above_percent) == (True, 500, 20)
+    assert kept.hold_when_silent is False
+    shown = boss.get(f"{SUBSCRIPTIONS}{subscription.pk}/change/").content.decode()
+    assert 'value="6h"' in shown
+
+
+@pytest.mark.parametrize("decision", ["send", "drop"])
+def test_what_is_held_is_sent_or_dropped_in_the_admin(boss, decision):
+    one, other, ended = make_hold(), make_hold(), make_hold(outcome="lifted", ended_at=NOON)
+    assert boss.get(f"{HOLDS}{one.pk}/change/").status_code == 200
+    boss.post(f"{HOLDS}{one.pk}/{decision}/", CONFIRMED)
+    boss.post(HOLDS, {"action": f"{decision}_selected", "_selected_action": [other.pk, ended.pk]})
+    decided = dict(Hold.objects.values_list("pk", "decision"))
+    assert decided == {one.pk: decision, other.pk: decision, ended.pk: ""}

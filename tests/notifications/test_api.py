@@ -17,6 +17,7 @@ from tests.factories import (
     make_cohort,
     make_customer,
     make_delivery,
+    make_hold,
     make_membership,
     make_person,
     make_subscription,
@@ -451,3 +452,67 @@ def test_a_stretch_of_time_is_replayed(api):
     assert api.post("/api/deliveries/replay/", arrived).json() == {"replayed": 1}
     for wrong in ({}, {"created_before": "2026-03-02T15:00:00Z"}, {**stretch, "deliveries": [str(delivered.pk)]}):
         assert api.post("/api/deliveries/replay/", wrong).status_code == 400
+
+
+# --- When and what a subscription tells
+
+RULES = {
+    "send_at": "09:00",
+    "days": [5, 1, 1],
+    "quiet_from": "22:00",
+    "quiet_to": "07:00",
+    "time_zone": "Europe/Berlin",
+    "minimum_stay": "6h",
+    "cool_down": "7d",
+    "once_per_customer": False,
+    "hold_above": 500,
+    "hold_above_percent": 20,
+    "hold_when_silent": False,
+}
+
+
+def test_the_rules_of_a_subscription_are_saved_and_said_in_words(api):
+    there = {"cohort": make_cohort().pk, "channel": make_channel().pk}
+
+    created = api.post("/api/subscriptions/", {**there, **RULES}).json()
+
+    assert created.items() >= {**RULES, "days": [1, 5], "period": "15m"}.items()
+    assert created["words"].startswith(
+        "Every Monday and Friday at 09:00 (Europe/Berlin), the net change since the last"
+    )
+    nothing = dict.fromkeys(("send_at", "quiet_from", "quiet_to", "minimum_stay", "cool_down", "hold_above"))
+    edited = api.patch(f"/api/subscriptions/{created['id']}/", nothing).json()
+    assert edited.items() >= nothing.items()
+    assert edited["words"].startswith("At most every 15 minutes, only on Mondays and Fridays (Europe/Berlin), the net")
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"send_at": "9 o'clock"}, "send_at"),
+        ({"send_at": "23:00", "quiet_from": "22:00", "quiet_to": "07:00"}, "send_at"),
+        ({"days": []}, "days"),
+        ({"quiet_from": "22:00"}, "quiet_to"),
+        ({"time_zone": "Europe/Atlantis"}, "time_zone"),
+        ({"minimum_stay": "1s"}, "minimum_stay"),
+        ({"cool_down": "366d"}, "cool_down"),
+        ({"hold_above": 0}, "hold_above"),
+        ({"hold_above_percent": 101}, "hold_above_percent"),
+    ],
+)
+def test_a_wrong_rule_is_refused_by_the_name_of_the_field(api, values, field):
+    answer = api.post("/api/subscriptions/", {"cohort": make_cohort().pk, "channel": make_channel().pk, **values})
+
+    assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (400, [field])
+
+
+def test_what_is_held_is_listed_and_decided(api):
+    ended, hold = make_hold(outcome="lifted", ended_at=NOON), make_hold(added=7)
+
+    [listed] = api.get("/api/holds/?open=true").json()["results"]
+
+    assert listed.items() >= {"id": hold.pk, "why": hold.why, "added": 7, "decision": None, "outcome": None}.items()
+    assert api.post(f"/api/holds/{hold.pk}/send/", {"revision": 2}).json()["code"] == "not_undecided"
+    assert api.post(f"/api/holds/{hold.pk}/send/", {"revision": 1}).json()["decision"] == "send"
+    assert api.post(f"/api/holds/{hold.pk}/drop/", {}).status_code == 409
+    assert api.post(f"/api/holds/{ended.pk}/drop/", {}).status_code == 409

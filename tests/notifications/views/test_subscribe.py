@@ -157,7 +157,7 @@ def test_a_new_subscription_starts_from_what_a_person_wants_to_read(operator, co
     make_membership(cohort, make_customer(), make_customer())
     shown = operator.get(reverse("subscribe", args=[cohort.pk])).content.decode()
     assert 'value="email" checked' in shown
-    assert '<option value="15m" selected>15 minutes</option>' in shown
+    assert '<option value="15m" selected>At most every 15 minutes</option>' in shown
     assert "2 members now" in shown
 
 
@@ -169,7 +169,7 @@ def test_existing_members_are_told_of_when_asked(operator, cohort):
 def test_a_subscription_is_edited_and_its_channel_stays(operator):
     subscription = make_subscription(fields=["email"], period=timedelta(hours=36))
     shown = operator.get(reverse("subscription", args=[subscription.pk])).content.decode()
-    assert '<option value="36h" selected>36 hours</option>' in shown
+    assert '<option value="36h" selected>At most every 36 hours</option>' in shown
     other = make_channel()
     values = {"send_on_removal": "on", "period": "1d", "days": DAYS, "fields": ["name"], "channel_choice": other.pk}
     answer = operator.post(reverse("subscription", args=[subscription.pk]), values)
@@ -285,7 +285,7 @@ def test_what_will_happen_is_said_beside_the_dialog(operator, cohort):
     assert answer.context["rules"] == [
         "Every weekday at 09:00 (Europe/Berlin), the net change since the last one.",
         "A change is told once it has lasted 1 hour; who turns back before is not mentioned.",
-        "Of the same customer nothing more is told for 7 days; then what came of it meanwhile.",
+        "Of the same customer nothing more is told for 1 week; then what came of it meanwhile.",
         "Held until somebody decides, when more than 500 customers would be told of at once or when events have "
         "stopped coming in.",
     ]
