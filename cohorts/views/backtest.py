@@ -77,7 +77,7 @@ def new_backtest(request: HttpRequest, kind: CustomerKind) -> HttpResponse:
         problem = started
     hidden = {name: (request.POST or request.GET).get(name, "") for name in ("criteria", "time_zone", "week_starts_on")}
     context = {"form": form, "hidden": hidden, "problem": problem, "can_start": given.parsed is not None}
-    context["words"] = given.parsed.words() if given.parsed else ""
+    context |= {"kind": kind.value, "words": given.parsed.words() if given.parsed else ""}
     return render(request, "cohorts/backtest/new.html", context, status=422 if form.is_bound else 200)
 
 

@@ -27,6 +27,11 @@ class Identities:
     def __bool__(self) -> bool:
         return bool(len(self.visitors))
 
+    def with_more(self, others: Identities) -> Identities:
+        """These and others."""
+        visitors, places = np.unique(np.concatenate([self.visitors, others.visitors]), return_index=True)
+        return Identities(visitors, np.concatenate([self.users, others.users])[places])
+
     @cached_property
     def _users_by_id(self) -> np.ndarray:
         users = np.arange(int(self.visitors.max(initial=0)) + 1)

@@ -20,6 +20,7 @@ from pyroaring import BitMap
 
 from ingest.columns.activity import Seen, grow, moved, put_all
 from ingest.columns.engine import Engine
+from ingest.columns.identities import Identities, read_identities
 from ingest.columns.interface import Span, without
 from ingest.columns.memo import Arrays
 from ingest.columns.snapshot import DuckDBSnapshot, profiles_in
@@ -96,6 +97,8 @@ class Carried:
         self.said: dict[CustomerKind, list[Arrays]] = {}
         self.sums: dict[tuple[str, CustomerKind], list[Sums]] = {}
         self.passed: dict[tuple[str, CustomerKind], Passed] = {}
+        self.identities: tuple[datetime, Identities] | None = None
+        self.universes: dict[CustomerKind, tuple[np.ndarray, BitMap]] = {}
         self._instants: dict[str, tuple[int, Arrays]] = {}
 
     def instants(self, who: str) -> dict[str, np.ndarray]:
@@ -203,6 +206,33 @@ class ReplaySnapshot(DuckDBSnapshot):
                 found = (found - changed) | self._fetch(reading(again, sql))
         self._carried.passed[sql, kind] = Passed(self.at, found)
         return found - self._identities().hidden
+
+    def universe(self, kind: CustomerKind) -> BitMap:
+        """Made anew only where somebody came or went: making a bitmap takes longer than comparing ids."""
+        customers = self._seen_when(kind).customers
+        before = self._carried.universes.get(kind)
+        if before is None or not np.array_equal(before[0], customers):
+            before = self._carried.universes[kind] = (customers, BitMap(customers))
+        return before[1].copy()
+
+    def _identities(self) -> Identities:
+        """Those of the instant before, and who turned out to be somebody since: nobody does twice."""
+
+        def find() -> Identities:
+            fresh, carried = self._fresh(), self._carried
+            if carried.identities is None:
+                found = read_identities(self._arrays, self._engine.memo, fresh, None)
+            else:
+                since, found = carried.identities
+                changed = self._changed_since(since) if since < self.at else BitMap()
+                if changed:
+                    among = self._make_of("perhaps merged", lambda: {"customer": changed.to_array()})
+                    some = f"(SELECT * FROM {fresh} WHERE customer IN (SELECT customer FROM {among}))"
+                    found = found.with_more(read_identities(self._arrays, self._engine.memo, some, None))
+            carried.identities = (self.at, found)
+            return found
+
+        return self._once("identities", find)
 
     @cached_property
     def _seen(self) -> Seen:

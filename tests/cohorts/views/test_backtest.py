@@ -21,7 +21,7 @@ def test_a_lookup_is_tried_and_shown_with_who_moved(client_as):
     client, now = client_as("Viewer"), timezone.now()
     ann = make_user("ann", now - timedelta(days=3), metadata={"plan": "free"})
     add_version(ann, now - timedelta(days=2), metadata={"plan": "pro"})
-    assert "Metadata.plan is pro" in client.get("/users/backtests/new/", ASKED).content.decode()
+    assert "metadata.plan is pro" in client.get("/users/backtests/new/", ASKED).content.decode()
     answer = client.post("/users/backtests/new/", {**ASKED, "days": "7", "period": "6h"})
     backtest = Backtest.objects.get()
     address = answer.headers["HX-Redirect"]
