@@ -78,6 +78,19 @@ def test_hostile_names_notify_nobody_and_break_nothing(slack, webhook, name, by)
     assert all(urlsplit(link).hostname == "testserver" for link in links(slack.requests[0].json))
 
 
+@pytest.mark.parametrize("customers", [1, 10, 1_000, 100_000])
+def test_however_many_customers_moved_the_first_are_named_and_the_others_counted_with_a_link(slack, webhook, customers):
+    named = min(customers, kind.limits.customers)
+    people = [entry(f"<!channel> {number} " + "x" * 300, number) for number in range(named)]
+    assert kind.send(webhook, letter(*people, added=customers - named)).succeeded
+    assert slack.pings == []
+    sent = slack.requests[0].json
+    assert f"Joined ({customers:,})" in " ".join(texts(sent["blocks"]))
+    more = f"and {customers - named:,} more"
+    assert (more in texts(sent["blocks"])) is (customers > named)
+    assert all(urlsplit(link).hostname == "testserver" for link in links(sent))
+
+
 def links(value) -> list[str]:
     if isinstance(value, dict):
         return [value["url"]] if "url" in value else [link for one in value.values() for link in links(one)]
