@@ -59,7 +59,7 @@ def only_names(dialog) -> None:
 
 
 def test_a_webhook_made_in_place_is_previewed_tested_subscribed_and_told(page_as, cohort, receiver):
-    page = page_as("Operator")
+    page = page_as("Administrator")
     receiver.always = Answer(200, "thank you")
     dialog = open_dialog(page)
     only_names(dialog)
@@ -142,7 +142,7 @@ def test_a_channel_that_fails_shows_its_reason(page_as, cohort, hook, receiver):
     now = timezone.now()
     settle(subscription, now)
     deliver(due_deliveries(now)[0], now)
-    page = page_as("Operator")
+    page = page_as("Administrator")
     page.goto("/channels/")
     row = page.get_by_role("row", name=re.compile("Backend"))
     expect(row).to_contain_text("failing")
