@@ -38,8 +38,13 @@ def tick() -> None:
     now = timezone.now()
     Heartbeat.beat(WORKER, now)
     clear_queue(now)
-    at = now.replace(second=0, microsecond=0)
+    at = minute_of(now)
     enqueue(due_units(at), at)
+
+
+def minute_of(now: datetime) -> datetime:
+    """The whole minute that has begun."""
+    return now.replace(second=0, microsecond=0)
 
 
 def work(kind: str, pk: str, at: datetime) -> None:
@@ -54,7 +59,9 @@ def work(kind: str, pk: str, at: datetime) -> None:
         run_unit(unit, at if unit.kind in AS_OF_THE_TICK else timezone.now())
         succeeded = True
     finally:
-        Heartbeat.beat(WORKER, timezone.now())
+        now = timezone.now()
+        Heartbeat.beat(WORKER, now)
+        at = max(at, minute_of(now))  # while units follow each other there is no room for those of later ticks
         next_units = [next_unit for next_unit in due_units(at) if follows(next_unit, unit, succeeded)]
         enqueue(next_units, at, done=unit)
 
@@ -133,7 +140,7 @@ def sync_schedules(now: datetime) -> None:
     q2 starts all due schedules in one transaction, so a single row that it cannot read would stop the tick too; such
     a row is switched off (its repeats become 0).
     """
-    next_minute = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    next_minute = minute_of(now) + timedelta(minutes=1)
     ours = Schedule.objects.filter(Q(name=TICK) | Q(func="cohortsite.schedules.tick")).order_by("pk")
     first = ours.values_list("pk", flat=True).first()
     ours.exclude(pk=first).delete()

@@ -14,6 +14,7 @@ from cohortsite.schedules import TICK, enqueue, start, sync_schedules, tick, wor
 pytestmark = pytest.mark.django_db
 
 SEAL = Unit(UnitKind.SEAL)
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -249,3 +250,22 @@ def test_a_channel_with_more_to_send_has_further_turns_after_the_others(due, mon
     tick()
     work_off()
     assert turns == 2 * [channel(1), channel(2), channel(3)]
+
+
+def test_what_becomes_due_while_units_follow_each_other_is_found_by_them(monkeypatch):
+    """There is no room for later ticks then: their units would wait until everything else is done."""
+    clock = [timezone.now().replace(second=30)]
+    monkeypatch.setattr(schedules.timezone, "now", lambda: clock[0])
+    due = {channel(1): clock[0], channel(2): clock[0] + timedelta(minutes=2)}
+    monkeypatch.setattr(schedules, "due_units", lambda now: [unit for unit, at in due.items() if at <= now + MINUTE])
+    done = []
+
+    def run_unit(unit, now):
+        done.append(unit)
+        clock[0] += timedelta(minutes=3)
+        del due[unit]
+
+    monkeypatch.setattr(schedules, "run_unit", run_unit)
+    tick()
+    work_off()
+    assert done == [channel(1), channel(2)]
