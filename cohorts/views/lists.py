@@ -9,8 +9,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
@@ -156,7 +156,9 @@ def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def remove(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Take one customer off the list."""
     cohort, now = find_list(pk), timezone.now()
-    customer = get_object_or_404(Customer, kind=cohort.kind, external_id=request.POST.get("id", ""))
+    customer = Customer.objects.filter(kind=cohort.kind, external_id=request.POST.get("id", "")).first()
+    if customer is None:
+        return HttpResponseBadRequest("There is no such customer.")
     Wish(remove=[customer.external_id]).fulfil(cohort, now, by=request.user)
     take_effect(cohort, now)
     messages.success(request, f"Removed {customer.external_id} from the list.")
