@@ -22,6 +22,7 @@ from notifications.models import (
     Notice,
     Settlement,
     Subscription,
+    Suppression,
     Waiting,
 )
 
@@ -192,6 +193,10 @@ def make_hold(subscription: Subscription | None = None, **values) -> Hold:
         "looked_at": NOON,
     }
     return Hold.objects.create(subscription=subscription or make_subscription(), **{**defaults, **values})
+
+
+def make_suppression() -> Suppression:
+    return Suppression.objects.create(address=f"gone{next(NUMBERS)}@example.com", reason="bounced", created_at=NOON)
 
 
 def make_notice(channel: Channel | None = None, **values) -> Notice:

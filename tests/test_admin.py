@@ -23,6 +23,7 @@ from notifications.models import (
     Notice,
     Settlement,
     Subscription,
+    Suppression,
     Waiting,
 )
 from tests import factories
@@ -83,6 +84,7 @@ MAKERS = {
     Delivery: lambda: factories.make_attempt().delivery,
     Attempt: factories.make_attempt,
     Notice: factories.make_notice,
+    Suppression: factories.make_suppression,
     Hold: factories.make_hold,
     Waiting: factories.make_waiting,
 }
