@@ -1,4 +1,4 @@
-"""Cohorts, their evaluations and who came and went in the admin."""
+"""Cohorts, their evaluations and who came and went in the admin; backtests and lists are in `admin_log`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from unfold.decorators import action, display
 
+from cohorts import admin_log
 from cohorts.criteria import CriteriaError
 from cohorts.edit import DEFINITION, describe, edit_cohort
 from cohorts.enums import ChangeKind
@@ -33,6 +34,15 @@ from ingest.admin_parts import (
     list_links,
     person,
 )
+
+__all__ = [
+    "BaselineAdmin",
+    "CohortAdmin",
+    "EvaluationAdmin",
+    "MembershipAdmin",
+    "MembershipChangeAdmin",
+    "admin_log",
+]
 
 CHANGE_COLORS = {ChangeKind.ADDED: "success", ChangeKind.REMOVED: "warning"}
 

@@ -12,6 +12,8 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Cohorts", "groups", "cohorts.cohort"),
         ("Changes", "swap_vert", "cohorts.membershipchange"),
         ("Evaluations", "calculate", "cohorts.evaluation"),
+        ("Backtests", "history_toggle_off", "cohorts.backtest"),
+        ("Edits of lists", "playlist_add", "cohorts.listedit"),
     ],
     "Notifications": [
         ("Channels", "notifications", "notifications.channel"),
@@ -42,6 +44,8 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
     "Internals": [
         ("Memberships", "dataset", "cohorts.membership"),
         ("Baselines", "flag", "cohorts.baseline"),
+        ("Lists", "list_alt", "cohorts.cohortlist"),
+        ("Moves of backtests", "timeline", "cohorts.backteststep"),
         ("Settlements", "fact_check", "notifications.settlement"),
         ("Waiting changes", "hourglass_top", "notifications.waiting"),
         ("Notices", "campaign", "notifications.notice"),

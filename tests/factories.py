@@ -10,7 +10,17 @@ from typing import Any
 from django.contrib.auth.models import User
 from pyroaring import BitMap
 
-from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipChange
+from cohorts.models import (
+    Backtest,
+    BacktestStep,
+    Baseline,
+    Cohort,
+    CohortList,
+    Evaluation,
+    ListEdit,
+    Membership,
+    MembershipChange,
+)
 from ingest.keys import make_key
 from ingest.models import ApiKey, Customer, CustomerKind, CustomerVersion, Event, EventType, Rejection, Scope, SealQueue
 from notifications.models import (
@@ -119,6 +129,39 @@ def make_evaluation(cohort: Cohort | None = None, **values) -> Evaluation:
     cohort = cohort or make_cohort()
     defaults = {"definition_version": 1, "criteria": cohort.criteria, "as_of": NOON, "duration": timedelta(seconds=1)}
     return Evaluation.objects.create(cohort=cohort, **{**defaults, "members": 3, **values})
+
+
+def make_backtest(**values) -> Backtest:
+    defaults = {
+        "cohort": make_cohort(),
+        "kind": "user",
+        "criteria": {},
+        "time_zone": "UTC",
+        "week_starts_on": 1,
+        "period": timedelta(minutes=15),
+        "parts": [],
+        "days": 7,
+        "start": NOON - timedelta(days=7),
+        "end": NOON,
+        "total": 673,
+        "created_at": NOON,
+        "created_by": make_person(),
+    }
+    return Backtest.objects.create(**{**defaults, **values})
+
+
+def make_backtest_step() -> BacktestStep:
+    nobody = BitMap().serialize()
+    return BacktestStep.objects.create(backtest=make_backtest(), at=NOON, added=nobody, removed=nobody)
+
+
+def make_list() -> CohortList:
+    return CohortList.objects.create(cohort=make_cohort(), members=BitMap([1, 2]).serialize())
+
+
+def make_list_edit() -> ListEdit:
+    added, removed = BitMap([1, 2]).serialize(), BitMap().serialize()
+    return ListEdit.objects.create(cohort=make_cohort(), at=NOON, by=make_person(), added=added, removed=removed)
 
 
 def make_channel(kind: str = "webhook", **values) -> Channel:

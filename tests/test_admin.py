@@ -10,7 +10,17 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 from django_q.signing import SignedPackage
 
-from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipChange
+from cohorts.models import (
+    Backtest,
+    BacktestStep,
+    Baseline,
+    Cohort,
+    CohortList,
+    Evaluation,
+    ListEdit,
+    Membership,
+    MembershipChange,
+)
 from cohortsite.admin_sidebar import GROUPS
 from cohortsite.models import Heartbeat, Process
 from ingest.models import ApiKey, Customer, CustomerVersion, Erasure, Event, Lease, Rejection, SealQueue, Segment
@@ -77,6 +87,10 @@ MAKERS = {
     Baseline: lambda: factories.make_membership(factories.make_cohort()).cohort.baselines.get(),
     Evaluation: factories.make_evaluation,
     MembershipChange: factories.make_change,
+    Backtest: factories.make_backtest,
+    BacktestStep: factories.make_backtest_step,
+    CohortList: factories.make_list,
+    ListEdit: factories.make_list_edit,
     Channel: lambda: factories.make_subscription().channel,
     Subscription: factories.make_subscription,
     Batch: lambda: factories.make_delivery().batch,
