@@ -69,10 +69,10 @@ def deliveries(request: HttpRequest) -> HttpResponse:
         "filters": _filters(asked),
         "settled": SETTLED,
         "query": request.GET.urlencode(),
-        "held": held(),
     }
-    own = request.headers.get("HX-Target") == "delivery-list"
-    return render(request, "notifications/delivery_list.html" if own else "notifications/deliveries.html", context)
+    if request.headers.get("HX-Target") == "delivery-list":
+        return render(request, "notifications/delivery_list.html", context)
+    return render(request, "notifications/deliveries.html", {**context, "held": held()})
 
 
 @permission_required("notifications.view_delivery", raise_exception=True)

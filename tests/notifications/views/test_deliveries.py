@@ -72,7 +72,7 @@ def test_a_long_log_is_paged_without_being_counted(operator, now, django_assert_
     batch = make_batch(make_subscription())
     for number in range(60):
         make_delivery(batch, part=number, created_at=now + timedelta(seconds=number))
-    with django_assert_max_num_queries(7) as queries:
+    with django_assert_max_num_queries(8) as queries:  # one of them finds what is held
         assert len(listed(operator)) == 50
     assert not any("COUNT(" in query["sql"] for query in queries)
     assert len(listed(operator, page="2")) == 10
