@@ -152,7 +152,7 @@ def test_a_definition_is_built_with_the_keyboard_alone(page_with):
     press("Enter")
     field = page.get_by_role("combobox", name="Field")
     expect(field).to_be_focused()
-    page.keyboard.type("plan")
+    page.keyboard.type("metadata.plan")
     expect(options(page)).to_have_count(1)
     press("ArrowDown")
     expect(field).to_have_attribute("aria-activedescendant", "builder-option-1")
