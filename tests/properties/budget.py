@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 ASKED = os.environ.get("PROPERTY_EXAMPLES", "")
 POSTGRESQL = "TEST_DATABASE_URL" in os.environ
-EXAMPLES = {"duckdb": int(ASKED or (4 if POSTGRESQL else 12)), "clickhouse": int(ASKED or 3)}
+EXAMPLES = {"duckdb": int(ASKED or (4 if POSTGRESQL else 8)), "clickhouse": int(ASKED or 3)}
 ENGINES_HERE = [engine for engine in EXAMPLES if engine == "duckdb" or ASKED or not POSTGRESQL]
 TRIED: Counter[tuple[str, str]] = Counter()
 """(engine, what) -> how many: `histories` that were recorded, `answers` that were held against the judge."""
