@@ -66,7 +66,7 @@ def test_a_webhook_made_in_place_is_previewed_tested_subscribed_and_told(page_as
     dialog.get_by_role("radio", name="Webhook").check()
     dialog.get_by_role("textbox", name="Name").fill("Backend")
     dialog.get_by_label("URL").fill(receiver.url)
-    expect(dialog.locator("#notification-json")).to_contain_text("Ada")
+    expect(dialog.locator("#notification-json")).to_contain_text('"Ada"')
     assert [entry["name"] for entry in shown_json(dialog)["added"]] == ["Ada", "Alan"]
     dialog.get_by_role("checkbox", name="Email", exact=True).uncheck()
     expect(dialog.locator("#notification-json")).not_to_contain_text('"email"')
