@@ -134,8 +134,8 @@ def _write_customers(table: pa.Table, kind: str, profiles: pa.Array) -> None:
             id_, external_id, company_id, profile, received_at = (column.to_pylist() for column in batch.columns)
             kinds = [kind] * len(id_)
             cursor.executemany(
-                f'INSERT INTO "{Customer._meta.db_table}" (id, kind, external_id, company_id, profile, created_at) '
-                "VALUES (%s, %s, %s, %s, %s, %s)",
+                f'INSERT INTO "{Customer._meta.db_table}" (id, kind, external_id, company_id, profile, '
+                "created_at, anonymous) VALUES (%s, %s, %s, %s, %s, %s, FALSE)",
                 zip(id_, kinds, external_id, company_id, profile, received_at, strict=True),
             )
             cursor.executemany(
