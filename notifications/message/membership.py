@@ -1,25 +1,17 @@
-"""A notification as data: what every channel is given, and the body that webhooks send.
-
-Nothing here knows Django or the database. `compose` fills these; the channels lay them out.
-"""
+"""The change of a cohort's members as data: what every channel is given, and the body that webhooks send."""
 
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-TYPE, NOTICE = "cohort.membership_changed", "operators.notice"
-VERSION = 1
+from notifications.message.text import VERSION, encode, instant
 
-_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: `dumps` makes one a call
-_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # controls, halves of characters, line and paragraph separators
-_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # turn text around for a reader
+TYPE = "cohort.membership_changed"
 
 
 @dataclass(frozen=True)
@@ -140,36 +132,3 @@ class Message:
         }
         added, removed = (",".join(entry.body for entry in entries) for entries in (self.added, self.removed))
         return f'{encode(head)[:-1]},"added":[{added}],"removed":[{removed}]}}'
-
-
-@dataclass(frozen=True)
-class NoticeText:
-    """Something that those who operate the site are told of; `url` is the page to go to."""
-
-    id: str
-    created_at: datetime
-    title: str
-    text: str
-    url: str
-
-    def encode(self) -> str:
-        """The body that a webhook sends."""
-        head = {"type": NOTICE, "version": VERSION, "id": self.id, "created_at": instant(self.created_at)}
-        return encode({**head, "title": self.title, "text": self.text, "url": self.url})
-
-
-def encode(value: object) -> str:
-    """Compact JSON text that is always encodable as UTF-8: half a surrogate pair becomes `?`."""
-    return _compact(value).encode("utf-8", "replace").decode()
-
-
-def instant(moment: datetime) -> str:
-    """ISO 8601 in UTC with `Z`."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def one_line(text: str, limit: int) -> str:
-    """The text on one line of at most `limit` characters, without what hides, breaks or turns around text."""
-    seen = "".join(" " if unicodedata.category(character) in _UNSEEN else character for character in text[: 4 * limit])
-    line = " ".join(_DIRECTION.sub("", seen).split())
-    return line if len(line) <= limit and len(text) <= 4 * limit else line[: limit - 1].rstrip() + "…"
