@@ -8,7 +8,6 @@ gives. How a kind of leaf brings its inputs stands in `README.md`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,25 +21,22 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cohorts.builder import labels
+from cohorts.builder.draft import Draft
 from cohorts.builder.edit import Refused, edit
-from cohorts.builder.faults import is_open, say_fault
 from cohorts.builder.fit import fit
 from cohorts.builder.form import read_form, read_json
 from cohorts.builder.parts import Part
-from cohorts.builder.paths import get, identify
-from cohorts.builder.suggestions import seen_type
 from cohorts.criteria import Criteria, CriteriaError, parse
-from cohorts.time_zones import check_time_zone, time_zones
-from ingest.fields import FieldType
+from cohorts.time_zones import check_time_zone
 from ingest.models import CustomerKind
 
-__all__ = ["Builder", "Refused", "builder_from", "builder_of"]
+__all__ = ["Builder", "Refused", "builder_from", "builder_of", "read_criteria", "read_time_zone"]
 
 VERSION = 1
 
 
 @dataclass(frozen=True)
-class Builder:
+class Builder(Draft):
     """A definition being edited. `match` is its node as it stands, valid or not; None asks for nothing: everybody."""
 
     kind: CustomerKind
@@ -63,8 +59,9 @@ class Builder:
             return error
 
     @property
-    def is_valid(self) -> bool:
-        return not isinstance(self.parsed, CriteriaError)
+    def fault(self) -> CriteriaError | None:
+        """Why the criteria are not valid."""
+        return self.parsed if isinstance(self.parsed, CriteriaError) else None
 
     @property
     def document(self) -> dict[str, Any] | None:
@@ -106,58 +103,24 @@ class Builder:
         return Part(self, "match", self.match, self.kind)
 
     @property
-    def fingerprint(self) -> str:
-        """Differs where the valid definition does."""
-        told = f"{self.criteria}\n{self.time_zone}\n{self.week_starts_on}"
-        return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
-
-    @property
-    def time_zones(self) -> list[str]:
-        return time_zones()
+    def _told(self) -> list[str]:
+        return [*super()._told, str(self.week_starts_on)]
 
     @property
     def weekdays(self) -> list[tuple[int, str]]:
         return labels.WEEKDAYS
 
-    # --- For its parts
-
-    @cached_property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.time_zone)
-
     @property
-    def fault_path(self) -> str:
-        return self.parsed.path if isinstance(self.parsed, CriteriaError) else ""
-
-    @property
-    def fault_id(self) -> str:
-        return identify(self.fault_path) if self.fault_path else ""
-
-    @property
-    def fault_text(self) -> str:
-        return say_fault(self.parsed, self._value_at_fault) if isinstance(self.parsed, CriteriaError) else ""
-
-    @property
-    def fault_is_open(self) -> bool:
-        return isinstance(self.parsed, CriteriaError) and is_open(self.parsed, self._value_at_fault)
-
-    @property
-    def _value_at_fault(self) -> Any:
-        try:
-            return get({"match": self.match}, self.fault_path)
-        except LookupError:
-            return None
-
-    def seen_type(self, kind: CustomerKind, of_events: bool, field: str) -> FieldType:
-        """The type that most values of the field have."""
-        return seen_type(kind, of_events, field, timezone.now())
+    def given(self) -> dict[str, Any]:
+        """The node below its root."""
+        return {} if self.match is None else {"match": self.match}
 
     # --- Editing
 
     def edited(self, wanted: str) -> tuple[Builder, str]:
         """After an edit of the structure, and the path of what to go on with. Raises Refused."""
-        match, goes_on = edit(self.match, wanted)
-        return replace(self, match=fit(match, self.kind)), goes_on
+        edited, goes_on = edit(self.given, wanted)
+        return replace(self, match=fit(edited.get("match"), self.kind)), goes_on
 
 
 def builder_of(
@@ -169,21 +132,22 @@ def builder_of(
 
 def builder_from(data: QueryDict, kind: str) -> Builder:
     """The builder of its own form, posted, or of an address with `criteria`, `time_zone`, `week_starts_on`."""
-    time_zone = _read_time_zone(data.get("time_zone", ""))
+    time_zone = read_time_zone(data.get("time_zone", ""))
     week = data.get("week_starts_on", "")
-    given = _read_criteria(data.get("criteria", ""))
+    given = read_criteria(data.get("criteria", ""))
     builder = Builder(
         CustomerKind(kind), time_zone=time_zone, week_starts_on=int(week) if week in "1234567" and len(week) == 1 else 1
     )
     if "fingerprint" not in data:
         return replace(builder, match=given.get("match") if given else None)
     inputs = [(name, value) for name, values in data.lists() for value in values]
-    match = read_form(inputs, ZoneInfo(time_zone))
+    match = read_form(inputs, ZoneInfo(time_zone)).get("match")
     last_valid = builder_of(kind, given).criteria if given else ""
     return replace(builder, match=fit(match, CustomerKind(kind)), last_valid=last_valid)
 
 
-def _read_time_zone(name: str) -> str:
+def read_time_zone(name: str) -> str:
+    """The name, if it is one of a time zone; else that of the site's own."""
     try:
         check_time_zone(name)
     except ValidationError:
@@ -191,7 +155,8 @@ def _read_time_zone(name: str) -> str:
     return name
 
 
-def _read_criteria(text: str) -> dict[str, Any] | None:
+def read_criteria(text: str) -> dict[str, Any] | None:
+    """The object that the text is as JSON, if it is one."""
     try:
         document = read_json(text) if text else None
     except ValueError:

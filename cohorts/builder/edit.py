@@ -24,18 +24,18 @@ class Refused(Exception):
     """An edit that makes no sense here."""
 
 
-def edit(match: Any, wanted: str) -> tuple[Any, str]:
-    """The node after the edit, and the path of what the person goes on with. Raises Refused."""
+def edit(document: dict[str, Any], wanted: str) -> tuple[dict[str, Any], str]:
+    """The document after the edit, and the path of what the person goes on with. Raises Refused."""
     verb, _, rest = wanted.partition(" ")
     path, _, kind = rest.partition(" ")
     if verb not in EDITS or not NAME.fullmatch(path) or ":" in path:
         raise Refused(wanted)
-    root = {"match": deepcopy(match)} if match is not None else {}
+    root = deepcopy(document)
     try:
         goes_on = EDITS[verb](root, path, kind)
     except (LookupError, TypeError, AttributeError) as error:
         raise Refused(wanted) from error
-    return root.get("match"), goes_on
+    return root, goes_on
 
 
 def _add(root: dict[str, Any], path: str, kind: str) -> str:
@@ -92,7 +92,7 @@ def _remove(root: dict[str, Any], path: str, kind: str) -> str:
     del holder[last]
     if last in (*GROUPS, "not") and parent:
         return _remove(root, parent, kind)
-    return parent or "match"
+    return parent or str(last)
 
 
 def _another(root: dict[str, Any], path: str, kind: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +28,8 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _GONE = object()
 "A value that the document does not have."
 Values = dict[str, Any]
+Forms = Mapping[str, Callable[[str, Values], Any]]
+"Hint on an object -> what makes it take the form that was chosen, from what the form says of it."
 
 
 @dataclass
@@ -38,33 +40,45 @@ class _Node:
     inner: dict[str | int, _Node] = field(default_factory=dict)
 
 
-def read_form(inputs: Iterable[tuple[str, str]], zone: ZoneInfo) -> Any:
-    """The node that the inputs named `match...` describe, or None without any. Times without offset are local."""
+@dataclass(frozen=True)
+class _Reading:
+    """How texts are read: local times by a zone, objects by their forms."""
+
+    zone: ZoneInfo
+    forms: Forms
+
+
+def read_form(
+    inputs: Iterable[tuple[str, str]], zone: ZoneInfo, roots: Collection[str] = ("match",), forms: Forms | None = None
+) -> Values:
+    """What the inputs below each of the `roots` describe. Times without offset are local.
+
+    `forms` are hints of objects beside those that all documents share.
+    """
     root = _Node()
     for name, text in inputs:
-        if found := NAME.fullmatch(name):
+        found = NAME.fullmatch(name)
+        if found and steps(found["path"])[0] in roots:
             node = root
             for step in steps(found["path"]):
                 node = node.inner.setdefault(step, _Node())
             node.texts[found["hint"] or ""] = text
-    if "match" not in root.inner:
-        return None
-    value = _read(root.inner["match"], zone)
-    return None if value is _GONE else value
+    read = {str(key): _read(node, _Reading(zone, {**FORMS, **(forms or {})})) for key, node in root.inner.items()}
+    return {key: value for key, value in read.items() if value is not _GONE}
 
 
-def _read(node: _Node, zone: ZoneInfo) -> Any:
-    forms = [(FORMS[hint], node.texts[hint]) for hint in FORMS if hint in node.texts]
+def _read(node: _Node, how: _Reading) -> Any:
+    forms = [(form, node.texts[hint]) for hint, form in how.forms.items() if hint in node.texts]
     if not node.inner and not forms:
-        return _read_scalar(node.texts, zone)
-    value = _read_inner(node, zone) if node.inner or "json" not in node.texts else _read_json(node.texts, zone)
+        return _read_scalar(node.texts, how.zone)
+    value = _read_inner(node, how) if node.inner or "json" not in node.texts else _read_json(node.texts, how.zone)
     for shape, wanted in forms:
         value = shape(wanted, value if isinstance(value, dict) else {})
     return value
 
 
-def _read_inner(node: _Node, zone: ZoneInfo) -> Any:
-    inner = {step: _read(below, zone) for step, below in node.inner.items()}
+def _read_inner(node: _Node, how: _Reading) -> Any:
+    inner = {step: _read(below, how) for step, below in node.inner.items()}
     known = {step: value for step, value in inner.items() if value is not _GONE}
     places = sorted(step for step in known if isinstance(step, int))
     if places and len(places) == len(known):
@@ -230,7 +244,7 @@ def as_share(wanted: str, given: Values) -> Values:
     return leaf | ({"at_least": given.get("at_least", 1)} if wanted == "least" else {"are": wanted})
 
 
-FORMS: dict[str, Callable[[str, Values], Any]] = {
+FORMS: Forms = {
     "object": lambda wanted, given: given,
     "window": as_window,
     "period": lambda wanted, given: as_window(wanted if wanted in CALENDARS else "last", given),
@@ -241,4 +255,4 @@ FORMS: dict[str, Callable[[str, Values], Any]] = {
     "group": as_group,
     "kind": as_kind,
 }
-"Hint on an object -> what makes it take the form that was chosen, from what the form says of it."
+"Those that any document may use."

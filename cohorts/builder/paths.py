@@ -8,7 +8,7 @@ from typing import Any
 STEP = r"(?:\.[a-z_]{1,40}|\[[0-9]{1,5}\])"
 MOST_STEPS = 60
 "More than any document needs that is nested as deep as the language allows."
-NAME = re.compile(rf"(?P<path>match{STEP}{{0,{MOST_STEPS}}})(?::(?P<hint>[a-z]{{1,20}}))?")
+NAME = re.compile(rf"(?P<path>[a-z_]{{1,40}}{STEP}{{0,{MOST_STEPS}}})(?::(?P<hint>[a-z]{{1,20}}))?")
 _STEPS = re.compile(r"([a-z_]+)|\[([0-9]+)\]")
 Step = str | int
 

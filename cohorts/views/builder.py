@@ -9,12 +9,13 @@ from functools import wraps
 
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from cohorts.builder import Builder, Refused, builder_from
+from cohorts.builder import Refused, builder_from
+from cohorts.builder.draft import Draft
 from cohorts.builder.paths import identify
 from cohorts.builder.suggestions import suggest_fields, suggest_values
 from cohorts.criteria import MAX_LEAVES
@@ -43,21 +44,25 @@ def _of_kind(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
 @_of_kind
 def builder(request: HttpRequest, kind: CustomerKind) -> HttpResponse:
     """The builder after what was typed, chosen or pressed; `?typed` answers only what follows from it."""
+    return answer(request, lambda posted: builder_from(posted, kind), "cohorts/builder/answer.html")
+
+
+def answer(request: HttpRequest, read: Callable[[QueryDict], Draft], template: str) -> HttpResponse:
+    """What the form of a document becomes, and what follows from it; `read` makes the draft of what was posted."""
     try:
         posted = request.POST
     except (TooManyFieldsSent, RequestDataTooBig):
         return _refuse(TOO_LARGE)
-    built, goes_on = builder_from(posted, kind), ""
+    built, goes_on = read(posted), ""
     if "edit" in posted:
         with suppress(Refused):
             built, goes_on = built.edited(posted["edit"])
-    typed = "typed" in request.GET
-    response = render(request, "cohorts/builder/answer.html", {"builder": built, "typed": typed})
+    response = render(request, template, {"builder": built, "typed": "typed" in request.GET})
     response["HX-Trigger-After-Swap"] = json.dumps(_events(built, posted.get("fingerprint", ""), goes_on))
     return response
 
 
-def _events(built: Builder, before: str, goes_on: str) -> dict[str, object]:
+def _events(built: Draft, before: str, goes_on: str) -> dict[str, object]:
     """What the page learns of beside the builder's new HTML."""
     fault = {"id": built.fault_id, "text": built.fault_text, "open": built.fault_is_open}
     events: dict[str, object] = {"builder-fault": fault}
