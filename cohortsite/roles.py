@@ -27,11 +27,13 @@ _SEES = {
         "waiting",
         "suppression",
     ),
+    "alerts": ("alertrule", "alert", "alertchange", "maintenance"),
 }
-_BUILDS = ("cohorts.cohort", "notifications.subscription")
+_BUILDS = ("cohorts.cohort", "notifications.subscription", "alerts.alertrule", "alerts.maintenance")
+_ATTENDS = ("change_alert",)
 _OPERATES = ("notifications.channel", "notifications.suppression")
 _DECIDES = ("change_delivery", "change_hold")
-_OURS = ("ingest", "cohorts", "notifications", "cohortsite", "auth", "django_q")
+_OURS = ("ingest", "cohorts", "notifications", "alerts", "cohortsite", "auth", "django_q")
 
 
 def make_roles(**_signal: Any) -> None:
@@ -49,7 +51,7 @@ def _allowed() -> dict[str, Q]:
     sees = Q(pk__in=[])
     for app, models in _SEES.items():
         sees |= Q(content_type__app_label=app, codename__in=[f"view_{model}" for model in models])
-    builds = sees | _manages(_BUILDS)
+    builds = sees | _manages(_BUILDS) | Q(content_type__app_label="alerts", codename__in=_ATTENDS)
     operates = builds | _manages(_OPERATES) | Q(content_type__app_label="notifications", codename__in=_DECIDES)
     return {
         VIEWER: sees,

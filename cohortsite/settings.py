@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "ingest",
     "cohorts",
     "notifications",
+    "notifications.alerts",
     "cohortsite",
 ]
 

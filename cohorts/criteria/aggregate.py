@@ -310,14 +310,15 @@ def parse(value: dict[str, Any], place: Place) -> Aggregate:
         place.path,
         events,
         name,
-        _find_field(name, by, place.key("of")),
+        find_field(name, by, place.key("of")),
         by,
         parse_threshold(value["op"], value["value"], place.key("op"), place.key("value")),
         parse_within(value, place),
     )
 
 
-def _find_field(name: str, by: str, place: Place) -> Field:
+def find_field(name: str, by: str, place: Place) -> Field:
+    """The field of events that a figure is of. Raises CriteriaError where it has none that fits."""
     try:
         field = event_field(name)
     except UnknownField as error:
