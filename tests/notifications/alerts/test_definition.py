@@ -109,7 +109,7 @@ def test_a_definition_reads_as_a_sentence(changes: dict[str, Any], words: str):
             'condition.of_last.k: expected 1 to "n"',
         ),
         ({"condition": change(percent=101)}, "condition.change.percent: expected a number above 0, at most 100"),
-        ({"condition": change(against="day"), "every": "week"}, 'condition.change.against: expected "before" or "week"'),
+        ({"condition": change(against="day"), "every": "week"}, 'condition.change.against: expected "before" or "w'),
         ({"condition": {"anomaly": {"direction": "sideways"}}}, "condition.anomaly.direction: expected"),
         ({"condition": {"silence": {}}}, "condition.silence.after: missing"),
         ({"condition": {"silence": {"after": 1, "before": 1}}}, "condition.silence.before: expected 2 to"),
