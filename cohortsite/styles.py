@@ -45,6 +45,14 @@ EXAMPLES: dict[str, Any] = {
     "moves": _chart(
         "bars", joined={"tone": "added", "values": _JOINED}, left={"tone": "removed", "values": _LEFT, "below": True}
     ),
+    "watched": {
+        **_chart("line", errors={"tone": "1", "values": [12 if day == 22 else 2 + day % 5 / 2 for day in range(30)]}),
+        "unit": "%",
+        "band": {"label": "Expected", "low": [1.5] * 30, "high": [5 - day % 3 / 2 for day in range(30)]},
+        "spans": [{"from": _DAYS[22], "to": _DAYS[23], "label": "Alert open", "tone": "off"}],
+        "marks": [{"at": _DAYS[22], "value": 12, "label": "Opened", "tone": "off"}],
+    },
+    "spark": [day * 7 % 23 + 2 for day in range(30)],
     "cohorts": [
         (
             "First call today with 400s",

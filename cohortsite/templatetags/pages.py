@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -131,15 +130,3 @@ def initials(name: str) -> str:
     """Up to two letters that stand for a person."""
     words = re.findall(r"\w+", name)
     return "".join(word[0] for word in words[:2]).upper() or "?"
-
-
-@register.filter
-def chart_rows(chart: Mapping[str, Any]) -> list[tuple[str, list[float | None]]]:
-    """The numbers of a chart as rows of a table: the time in words, and the value of each series."""
-    zone = ZoneInfo(chart.get("time_zone", "UTC"))
-    columns = [series["values"] for series in chart["series"]]
-    shown = "%d %b %Y" if chart.get("step", 0) >= 86_400 else "%d %b %Y, %H:%M"
-    return [
-        (datetime.fromtimestamp(at, zone).strftime(shown), [column[row] for column in columns])
-        for row, at in enumerate(chart["times"])
-    ]

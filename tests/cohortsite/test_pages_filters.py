@@ -9,7 +9,6 @@ from django.utils.html import escape, strip_tags
 
 from cohortsite.templatetags.pages import (
     ago,
-    chart_rows,
     duration,
     grouped,
     highlight_json,
@@ -120,13 +119,3 @@ def test_instants_in_a_time_zone():
 
 def test_initials():
     assert [initials("Ada Lovelace"), initials("root"), initials("  "), initials("<b>")] == ["AL", "R", "?", "B"]
-
-
-def test_the_numbers_of_a_chart_as_rows():
-    chart = {
-        "times": [1_772_409_600],
-        "step": 86_400,
-        "time_zone": "Europe/Berlin",
-        "series": [{"label": "Joined", "values": [3]}, {"label": "Left", "values": [None]}],
-    }
-    assert chart_rows(chart) == [("02 Mar 2026", [3, None])]
