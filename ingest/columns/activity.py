@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,18 +52,18 @@ class Seen:
     read: Callable[[str], Arrays]
     identities: Identities
 
-    @cached_property
-    def pairs(self) -> Arrays:
-        """`user, company` (0 for none) as events name them, and `first, last, received`; some several times."""
-        return self.identities.within(self.named, "user")
+    @property
+    def pairs(self) -> list[Arrays]:
+        """`user, company` (0 for none) as events name them, and `first, last, received`; some several times.
+
+        In parts: there are about as many pairs as customers, and joining them costs more than all else about them.
+        """
+        return [self.identities.within(part, "user") for part in self.named]
 
     @property
-    def named(self) -> Arrays:
+    def named(self) -> list[Arrays]:
         """The pairs with visitors as they were named."""
-        return {
-            name: np.concatenate([part[name] for part in (*self._lasting, self._others)])
-            for name in ("user", "company", *_INSTANTS)
-        }
+        return [*self._lasting, self._others]
 
     @cached_property
     def _lasting(self) -> list[Arrays]:
@@ -137,16 +137,28 @@ _NONE = {"first": NEVER, "last": -NEVER, "received": NEVER}
 
 def put_all(found: Arrays, who: str, parts: Iterable[Arrays]) -> dict[str, np.ndarray]:
     """A copy of the instants, of which there may be none yet, with those of the pairs put in."""
-    grown = {name: found[name].copy() if name in found else np.full(1, none) for name, none in _NONE.items()}
-    for part in parts:
-        ids = np.where(part["company"] == 0, part["user"], 0) if who == ALONE else part[who]
-        grown = _grown(grown, ids)
+    put = [(_ids(part, who), part) for part in parts]
+    size = max([1, len(found.get("first", ())), *(1 + int(ids.max(initial=0)) for ids, _ in put)])
+    grown = {name: _copied(found.get(name, ()), size, none) for name, none in _NONE.items()}
+    for ids, part in put:
         np.minimum.at(grown["first"], ids, part["first"])
         np.maximum.at(grown["last"], ids, part["last"])
         np.minimum.at(grown["received"], ids, part["received"])
         for name, none in _NONE.items():
             grown[name][0] = none
     return grown
+
+
+def _ids(part: Arrays, who: str) -> np.ndarray:
+    return np.where(part["company"] == 0, part["user"], 0) if who == ALONE else part[who]
+
+
+def _copied(array: Sequence[int] | np.ndarray, size: int, nothing: int) -> np.ndarray:
+    """A longer copy, made at once: fresh memory is what copies cost."""
+    copy = np.empty(size, dtype=np.int64)
+    copy[: len(array)] = array
+    copy[len(array) :] = nothing
+    return copy
 
 
 def moved(found: dict[str, np.ndarray], identities: Identities) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from pyroaring import BitMap
@@ -15,22 +15,36 @@ LatestName = Callable[[np.ndarray, np.ndarray], Arrays]
 """Of users with several companies (ids, side by side), for each `user` the `company` whose external id is the last."""
 
 
-def link(given: Arrays, pairs: Arrays, identities: Identities, hidden: BitMap, resolve: LatestName) -> Adoption:
+def link(
+    given: Arrays, pairs: Sequence[Arrays], identities: Identities, hidden: BitMap, resolve: LatestName
+) -> Adoption:
     """The links, without hidden companies and without visitors that turned out to be somebody else.
 
-    `given`: `user, company` by profile, a later row over an earlier one, 0 for none. `pairs`: `user, company, last`.
+    `given`: `user, company` by profile, a later row over an earlier one, 0 for none. `pairs`: parts with
+    `user, company, last`.
     """
-    size = 1 + max(int(array.max(initial=0)) for array in (given["user"], pairs["user"]))
+    size = 1 + max(int(part["user"].max(initial=0)) for part in (given, *pairs))
     companies = np.zeros(size, dtype=np.int64)
     companies[given["user"]] = given["company"]
-    rows = np.flatnonzero((pairs["company"] > 0) & (pairs["user"] > 0) & (companies[pairs["user"]] == 0))
-    if len(rows):
-        users, named = _latest(pairs["user"][rows], pairs["company"][rows], pairs["last"][rows], resolve)
-        companies[users] = named
+    named = _joined([_naming(part, companies) for part in pairs])
+    if len(named["user"]):
+        users, latest = _latest(named["user"], named["company"], named["last"], resolve)
+        companies[users] = latest
     companies[identities.visitors[identities.visitors < size]] = 0
-    companies[np.isin(companies, np.array(hidden.to_array(), dtype=np.int64))] = 0
+    if hidden:
+        companies[np.isin(companies, np.array(hidden.to_array(), dtype=np.int64))] = 0
     found = np.flatnonzero(companies)
     return Adoption(found, companies[found])
+
+
+def _naming(pairs: Arrays, companies: np.ndarray) -> Arrays:
+    """Those of the pairs that tell the company of a user of whom the profile does not: `user, company, last`."""
+    rows = (pairs["company"] > 0) & (pairs["user"] > 0) & (companies[pairs["user"]] == 0)
+    return {name: pairs[name][rows] for name in ("user", "company", "last")}
+
+
+def _joined(parts: Sequence[Arrays]) -> Arrays:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _latest(

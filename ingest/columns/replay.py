@@ -19,6 +19,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from ingest.columns.activity import Seen, grow, moved, put_all
+from ingest.columns.bitmaps import bitmap_of
 from ingest.columns.engine import Engine
 from ingest.columns.identities import Identities, read_identities
 from ingest.columns.interface import Span, without
@@ -128,9 +129,9 @@ class CarriedSeen(Seen):
 
     carried: Carried
 
-    @cached_property
-    def pairs(self) -> Arrays:
-        return self.identities.within(_joined(self.carried.pairs), "user")
+    @property
+    def named(self) -> list[Arrays]:
+        return self.carried.pairs
 
     def said(self, kind: CustomerKind) -> list[Arrays]:
         return self.carried.said[kind]
@@ -212,7 +213,7 @@ class ReplaySnapshot(DuckDBSnapshot):
         customers = self._seen_when(kind).customers
         before = self._carried.universes.get(kind)
         if before is None or not np.array_equal(before[0], customers):
-            before = self._carried.universes[kind] = (customers, BitMap(customers))
+            before = self._carried.universes[kind] = (customers, bitmap_of(customers))
         return before[1].copy()
 
     def _identities(self) -> Identities:
@@ -239,7 +240,7 @@ class ReplaySnapshot(DuckDBSnapshot):
         carried = self._carried
         if carried.seen_at is None:
             plain = Seen(self._engine, self._visible, self._arrays, self._identities())
-            carried.pairs.append(plain.named)
+            carried.pairs += plain.named
             carried.said = {kind: plain.said(kind) for kind in CustomerKind}
         elif carried.seen_at < self.at:
             carried.pairs.append(self._pairs_since(carried.seen_at))
@@ -308,7 +309,3 @@ def _snapshots(
     for at in instants:
         with engine.cursor() as cursor:
             yield ReplaySnapshot(engine, cursor, segments, at, carried)
-
-
-def _joined(parts: Sequence[Arrays]) -> Arrays:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -17,6 +17,7 @@ from pyroaring import BitMap
 from ingest.columns import seen
 from ingest.columns.activity import Activity, Seen
 from ingest.columns.base import BaseSnapshot
+from ingest.columns.bitmaps import bitmap_of
 from ingest.columns.engine import BROKEN, Engine, catalog
 from ingest.columns.identities import Identities, read_identities
 from ingest.columns.interface import Measure, Newest, Span
@@ -176,7 +177,7 @@ class DuckDBSnapshot(BaseSnapshot):
             lasting = self._keep and key is not None
             of_key = ("passing", base.checksum, of_base)
             kept = self._engine.memo.get(of_key, lambda: self._arrays(of_base)) if lasting else self._arrays(of_base)
-            found |= BitMap(kept["customer"].astype(np.uint32)) - self._fetch(f"SELECT customer FROM {self._fresh()}")
+            found |= bitmap_of(kept["customer"]) - self._fetch(f"SELECT customer FROM {self._fresh()}")
         if by_id:
             found |= self._fetch(reading(f"SELECT * FROM {self._profiles(kind)}", sql))
         return found - self._identities().hidden
@@ -194,7 +195,7 @@ class DuckDBSnapshot(BaseSnapshot):
         links = self._links()
         asked = np.zeros(1 + max(int(links.links.max(initial=0)), companies.max() if companies else 0), dtype=bool)
         asked[np.array(companies.to_array(), dtype=np.int64)] = True
-        return BitMap(links.users[asked[links.links]].astype(np.uint32))
+        return bitmap_of(links.users[asked[links.links]])
 
     def companies_of(self, users: BitMap) -> dict[int, int]:
         asked = np.array(users.to_array(), dtype=np.int64)
@@ -202,7 +203,7 @@ class DuckDBSnapshot(BaseSnapshot):
         return dict(zip(asked[companies > 0].tolist(), companies[companies > 0].tolist(), strict=True))
 
     def universe(self, kind: CustomerKind) -> BitMap:
-        return self._once(("universe", kind), lambda: BitMap(self._seen_when(kind).customers)).copy()
+        return self._once(("universe", kind), lambda: bitmap_of(self._seen_when(kind).customers)).copy()
 
     # --- What pickers offer
 
@@ -416,7 +417,7 @@ class DuckDBSnapshot(BaseSnapshot):
             return found
         of_base = f"{catalog(base)}.newest"
         kept = self._engine.memo.get(("profiled", base.checksum, kind), lambda: self._arrays(select.format(of_base)))
-        return found | BitMap(kept["customer"].astype(np.uint32))
+        return found | bitmap_of(kept["customer"])
 
     # --- SQL
 
@@ -456,7 +457,7 @@ class DuckDBSnapshot(BaseSnapshot):
 
     def _fetch(self, query: str) -> BitMap:
         [column] = self._execute(f"SELECT CAST(column0 AS UINTEGER) FROM ({query}) AS t(column0)").fetchnumpy().values()
-        return BitMap(column)
+        return bitmap_of(column)
 
     def _execute(self, sql: str) -> Cursor:
         try:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from pyroaring import BitMap
 
+from ingest.columns.bitmaps import bitmap_of
 from ingest.columns.identities import Identities
 from ingest.columns.memo import Arrays
 
@@ -26,7 +27,7 @@ class Weights:
     def between(self, least: int, most: int | None) -> BitMap:
         """The customers whose events weigh so much; `least` is 1 or more, no upper bound when `most` is None."""
         enough = self.sums >= least
-        return BitMap(self.customers[enough if most is None else enough & (self.sums <= most)])
+        return bitmap_of(self.customers[enough if most is None else enough & (self.sums <= most)])
 
     def of(self, ids: BitMap) -> dict[int, int]:
         """`{customer: sum}` of those of the customers that have events."""
