@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,14 +20,15 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from cohorts.activity import seen_of
+from cohorts.cursors import refuse_cursor
 from cohorts.edit import edit_cohort, pause_time
 from cohorts.export import change_lines, csv_response, member_lines
-from cohorts.feed import Cursor, InvalidCursor, cohorts_of, read_changes, read_members
+from cohorts.feed import Cursor, cohorts_of, read_changes, read_members
 from cohorts.impact import Impact, impact_of
 from cohorts.lists import Wish, listed
 from cohorts.models import Cohort
 from cohorts.pages import NewestAsOf, NewestFirst, NewestId, read_limit
-from cohorts.permissions import HasModelPermission
+from cohorts.permissions import HasModelPermission, key_of, person_of
 from cohorts.preview import Preview, preview
 from cohorts.preview_serializers import PreviewRequestSerializer, PreviewSerializer, preview_of
 from cohorts.references import CohortInUse, delete_unused
@@ -46,14 +46,15 @@ from cohorts.serializers import (
     customer_of,
     profile_of,
 )
-from cohorts.upsert import read_document, upsert_cohort
+from cohorts.upsert import read_document, refuse_race, upsert_cohort
 from ingest.authentication import HasScope
 from ingest.columns.interface import ColumnsDamaged
-from ingest.models import ApiKey, Customer, CustomerKind, Scope
+from ingest.models import Customer, CustomerKind, Scope
 from ingest.problems import Problem
 
 PAGE = OpenApiParameter("page", description="Leave out for the first page; the others are in `next`.")
 AFTER = OpenApiParameter("after", description="A cursor from `members/` or from the call before.")
+WRONG_CURSOR = "The cursor is not one of this cohort's: read members/ and go on from the cursor it gives."
 LIMIT = OpenApiParameter("limit", OpenApiTypes.INT, description="Results per page: 1 to 1000, 100 if not given.")
 
 
@@ -90,8 +91,7 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
         values = _stored_values(serializer.validated_data)
         try:
             with transaction.atomic():
-                by = request.user if request.user.is_authenticated else None
-                cohort = Cohort.objects.create(created_at=timezone.now(), created_by=by, **values)
+                cohort = Cohort.objects.create(created_at=timezone.now(), created_by=person_of(request), **values)
         except IntegrityError:
             cohort = self.get_queryset().get(key=values["key"])
             if any(getattr(cohort, name) != value for name, value in values.items() if name != "paused_at"):
@@ -113,11 +113,8 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
 
         The request is whole: what it leaves out has its default. The same request again changes nothing.
         """
-        by = request.user if request.user.is_authenticated else None
-        try:
-            saved = upsert_cohort(key, read_document(request), timezone.now(), by=by)
-        except IntegrityError:
-            raise Problem(409, "key_taken", "The key was taken at this moment: send the request again.") from None
+        with refuse_race():
+            saved = upsert_cohort(key, read_document(request), timezone.now(), by=person_of(request))
         answer = self.get_serializer(self.get_queryset().get(pk=saved.row.pk)).data
         return Response(answer, status=status.HTTP_201_CREATED if saved.created else status.HTTP_200_OK)
 
@@ -142,7 +139,7 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
     def members(self, request: Request, pk: str) -> Response:
         """The members, by pages, and the cursor for `changes/` from which a copy of them is kept up to date."""
         cohort, limit = self.get_object(), read_limit(request)
-        with refuse_cursor():
+        with refuse_cursor(WRONG_CURSOR):
             page = read_members(cohort, request.query_params.get("page", ""), limit)
         more = f"{request.path}?{urlencode({'page': page.next, 'limit': limit})}"
         answer = {
@@ -168,9 +165,7 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
             replace="set" in values,
             make=values["create_unknown"],
         )
-        key = request.auth.name if isinstance(request.auth, ApiKey) else ""
-        person = request.user if request.user.is_authenticated else None
-        edited = wish.fulfil(cohort, now, by=person, note=f"API key {key}" if key else "API")
+        edited = wish.fulfil(cohort, now, by=person_of(request), note=key_of(request) or "API")
         take_effect(cohort, now)
         told = {"added": len(edited.moved.added), "removed": len(edited.moved.removed), "members": len(listed(cohort))}
         return Response(ListEditedSerializer({**told, "unknown": edited.unknown, "erased": edited.erased}).data)
@@ -192,7 +187,7 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
     def changes(self, request: Request, pk: str) -> Response:
         """Who was added and removed after a cursor, oldest first; without one from the beginning."""
         cohort, limit, after = self.get_object(), read_limit(request), request.query_params.get("after", "")
-        with refuse_cursor():
+        with refuse_cursor(WRONG_CURSOR):
             page = read_changes(cohort, Cursor.decode(after, cohort) if after else Cursor(version=0), limit)
         answer = {
             "cursor": page.cursor.encode(cohort),
@@ -287,16 +282,6 @@ class CustomerViewSet(viewsets.ReadOnlyModelViewSet[Customer]):
         stays = [{"id": cohort.pk, "name": cohort.name, "since": since} for cohort, since in cohorts_of(customer)]
         seen = {"first_seen_time": first, "last_seen_time": last}
         return Response(CustomerDetailSerializer({**customer_of(customer), **seen, "cohorts": stays}).data)
-
-
-@contextmanager
-def refuse_cursor() -> Iterator[None]:
-    """Answer a wrong cursor as a problem of the client."""
-    try:
-        yield
-    except InvalidCursor:
-        detail = "The cursor is not one of this cohort's: read members/ and go on from the cursor it gives."
-        raise Problem(400, "invalid_cursor", detail) from None
 
 
 def _stored_values(validated: dict[str, Any], cohort: Cohort | None = None) -> dict[str, Any]:

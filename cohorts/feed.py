@@ -5,7 +5,6 @@ A reader takes `read_members` to the last page, then follows `read_changes` from
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,13 +14,10 @@ from typing import Any
 from django.db.models import F, Max, Q, QuerySet
 from pyroaring import BitMap
 
+from cohorts.cursors import InvalidCursor, decode_place, encode_place
 from cohorts.enums import ChangeKind
 from cohorts.models import Baseline, Cohort, Membership, MembershipChange
 from ingest.models import Customer
-
-
-class InvalidCursor(ValueError):
-    """Not a cursor of this cohort's feed."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +49,15 @@ class Cursor:
 
     def encode(self, cohort: Cohort) -> str:
         """An opaque text."""
-        place = f"{cohort.pk.hex[:8]}.{self.version}.{'' if self.change is None else self.change}"
-        return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+        return encode_place(cohort.pk, self.version, self.change)
 
     @classmethod
     def decode(cls, text: str, cohort: Cohort) -> Cursor:
         """The place that `encode` wrote. Raises InvalidCursor."""
-        try:
-            place = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
-        except ValueError:
-            raise InvalidCursor(text) from None
-        found = re.fullmatch(r"([0-9a-f]{8})\.([0-9]{1,18})\.([0-9]{0,18})", place)
-        if found is None or found[1] != cohort.pk.hex[:8]:
+        version, change = decode_place(text, cohort.pk, 2)
+        if version is None:
             raise InvalidCursor(text)
-        return cls(version=int(found[2]), change=int(found[3]) if found[3] else None)
+        return cls(version, change)
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,20 @@ The document is whole: what it leaves out has its default. Saying the same again
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from cohorts.edit import edit_cohort, pause_time
 from cohorts.models import Cohort
 from cohorts.serializers import CohortSerializer
+from ingest.problems import Problem
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -35,6 +37,15 @@ def read_document(request: Request) -> dict[str, Any]:
     if not isinstance(request.data, dict):
         raise serializers.ValidationError({"non_field_errors": "expected an object"})
     return request.data
+
+
+@contextmanager
+def refuse_race() -> Iterator[None]:
+    """Answer whoever came second at the same moment."""
+    try:
+        yield
+    except IntegrityError:
+        raise Problem(409, "key_taken", "The same was made at this moment: send the request again.") from None
 
 
 def whole(serializer: serializers.BaseSerializer[Any], blank: models.Model, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -21,8 +19,8 @@ from rest_framework.serializers import BaseSerializer
 from cohorts.edit import pause_time
 from cohorts.models import Cohort
 from cohorts.pages import NewestFirst, NewestId
-from cohorts.permissions import HasModelPermission
-from cohorts.upsert import read_document
+from cohorts.permissions import HasModelPermission, person_of
+from cohorts.upsert import read_document, refuse_race
 from ingest.authentication import HasScope
 from ingest.models import ApiKey, Scope
 from ingest.problems import Problem
@@ -82,7 +80,7 @@ class ChannelViewSet(viewsets.ModelViewSet[Channel]):
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data
         values["paused_at"] = pause_time(values.get("paused_at", False), None, timezone.now())
-        channel = serializer.save(created_at=timezone.now(), created_by=_person(request))
+        channel = serializer.save(created_at=timezone.now(), created_by=person_of(request))
         told_once = CHANNELS[channel.kind].shown_once(channel.config)
         return Response({**serializer.data, **told_once}, status=status.HTTP_201_CREATED)
 
@@ -101,8 +99,8 @@ class ChannelViewSet(viewsets.ModelViewSet[Channel]):
 
         The request is whole, but for secrets: those that `config` leaves out stay as they are stored.
         """
-        with _refuse_race():
-            saved = upsert_channel(key, read_document(request), timezone.now(), by=_person(request))
+        with refuse_race():
+            saved = upsert_channel(key, read_document(request), timezone.now(), by=person_of(request))
         answer = self.get_serializer(saved.row).data
         if not saved.created:
             return Response(answer)
@@ -165,7 +163,7 @@ class SubscriptionViewSet(viewsets.ModelViewSet[Subscription]):
         values["paused_at"] = pause_time(values.get("paused_at", False), None, now)
         try:
             with transaction.atomic():
-                serializer.instance = subscribe(**values, created_by=_person(self.request), now=now)
+                serializer.instance = subscribe(**values, created_by=person_of(self.request), now=now)
         except IntegrityError:
             detail = "The cohort has a subscription on this channel already."
             raise Problem(409, "already_subscribed", detail) from None
@@ -185,8 +183,8 @@ class SubscriptionViewSet(viewsets.ModelViewSet[Subscription]):
         The request is whole: what it leaves out has its default. `cohort` and `channel` stand in the address only.
         """
         rows = get_object_or_404(Cohort, key=cohort), get_object_or_404(Channel, key=channel)
-        with _refuse_race():
-            saved = upsert_subscription(*rows, read_document(request), timezone.now(), by=_person(request))
+        with refuse_race():
+            saved = upsert_subscription(*rows, read_document(request), timezone.now(), by=person_of(request))
         created = status.HTTP_201_CREATED if saved.created else status.HTTP_200_OK
         return Response(self.get_serializer(saved.row).data, status=created)
 
@@ -230,7 +228,7 @@ class HoldViewSet(viewsets.ReadOnlyModelViewSet[Hold]):
         asked = DecisionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         revision = asked.validated_data.get("revision")
-        if not decide(self.get_object(), decision, _person(request), timezone.now(), revision):
+        if not decide(self.get_object(), decision, person_of(request), timezone.now(), revision):
             raise Problem(409, "not_undecided", "It was decided already, changed meanwhile, or is no longer held.")
         return Response(HoldSerializer(self.get_object()).data)
 
@@ -291,15 +289,6 @@ def _update(serializer: BaseSerializer[Any]) -> None:
     serializer.save()
 
 
-@contextmanager
-def _refuse_race() -> Iterator[None]:
-    """Answer whoever came second at the same moment."""
-    try:
-        yield
-    except IntegrityError:
-        raise Problem(409, "key_taken", "The same was made at this moment: send the request again.") from None
-
-
 def _may_manage(request: Request) -> bool:
     if isinstance(request.auth, ApiKey):
         return Scope.ADMIN in request.auth.scopes
@@ -310,7 +299,3 @@ def _may_read_answers(request: Request) -> bool:
     if isinstance(request.auth, ApiKey):
         return Scope.ADMIN in request.auth.scopes
     return request.user.has_perm("notifications.view_answer")
-
-
-def _person(request: Request) -> Any:
-    return request.user if request.user.is_authenticated else None

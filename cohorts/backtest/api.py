@@ -29,7 +29,7 @@ from cohorts.backtest.who import read_moves
 from cohorts.models import SHORTEST_PERIOD, Backtest
 from cohorts.pages import NewestFirst, read_limit
 from cohorts.periods import parse_period
-from cohorts.permissions import HasModelPermission
+from cohorts.permissions import HasModelPermission, person_of
 from ingest.authentication import HasScope
 from ingest.models import Scope
 from ingest.problems import Problem
@@ -68,10 +68,9 @@ class BacktestViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets
         asked = BacktestRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        by = request.user if request.user.is_authenticated else None
         try:
             backtest = start_backtest(
-                asked.definition, values["days"], timezone.now(), cohort=values.get("cohort"), by=by
+                asked.definition, values["days"], timezone.now(), cohort=values.get("cohort"), by=person_of(request)
             )
         except TooMuch as error:
             raise Problem(409, "too_much", str(error)) from None

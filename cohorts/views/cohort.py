@@ -15,10 +15,11 @@ from django.utils import timezone
 from pyroaring import BitMap
 
 from cohorts.criteria import CriteriaError, parse
+from cohorts.cursors import InvalidCursor
 from cohorts.edit import LIST_WORDS
 from cohorts.enums import ChangeKind, Reason
 from cohorts.export import change_lines, csv_response, member_lines
-from cohorts.feed import Cursor, InvalidCursor
+from cohorts.feed import Cursor
 from cohorts.history import RANGES, history_of
 from cohorts.listing import DAY, in_words, moved_since
 from cohorts.log import LogPage, TooManyCustomers, read_log
