@@ -40,6 +40,7 @@ SECTIONS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place("Channels", "notifications", "channels", "notifications.view_channel"),
             Place("Deliveries", "outbox", "deliveries", "notifications.view_delivery"),
+            Place("Alert rules", "add_alert", "alert_rules", "alerts.view_alertrule"),
         ),
     ),
 )

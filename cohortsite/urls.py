@@ -11,6 +11,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from cohorts.urls import api as cohorts_api
 from cohorts.urls import pages as cohorts_pages
 from cohortsite import views
+from notifications.alerts.urls import pages as alerts_pages
 from notifications.urls import api as notifications_api
 from notifications.urls import pages as notifications_pages
 
@@ -31,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include(cohorts_pages)),
     path("", include(notifications_pages)),
+    path("", include(alerts_pages)),
     path("api/", include(api)),
     path("", include("ingest.urls")),
     *([path("hooks/mail/", include("anymail.urls"))] if settings.ANYMAIL.get("WEBHOOK_SECRET") else []),

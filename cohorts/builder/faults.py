@@ -19,6 +19,7 @@ _PLAIN = (
     (r"expected 1 or more.*", "Enter 1 or more."),
     (r'expected no less than "at_least"', "The second number must not be smaller than the first."),
     (r'expected a duration such as "7d".*', "Enter how long, as a whole number above 0."),
+    (r'expected a duration of at most "(\d+)h"', r"At most \1 hours are possible."),
     (r"expected a duration of at most.*", "At most 36,500 days (100 years) are possible."),
     (r'expected a longer age than "to"', "The first age must be the longer one, such as between 30 and 7 days ago."),
     (r'expected a later time than "after"', "The second date must be the later one."),
@@ -28,6 +29,8 @@ _PLAIN = (
     (r"expected at most (\d+) levels of nesting", r"Groups can be nested at most \1 levels deep."),
     (r"expected at most (\d+) conditions.*", r"At most \1 conditions are possible, those on events included."),
     (r"expected a list.*", "Fill this in."),
+    (r"expected a whole number from (.+) to (.+)", r"Enter a whole number from \1 to \2."),
+    (r"expected ([0-9,]+) to ([0-9,]+)", r"Enter a whole number from \1 to \2."),
 )
 _OPEN = ("expected a text that is not empty", "missing", "expected a list")
 

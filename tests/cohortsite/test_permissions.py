@@ -42,6 +42,7 @@ from tests.factories import (
     make_subscription,
     make_user,
 )
+from tests.notifications.alerts.rows import make_alert, make_maintenance, make_rule
 
 pytestmark = pytest.mark.django_db
 
@@ -145,6 +146,30 @@ RULES: dict[str, tuple[str, str]] = {
     "holds": (VIEWER, VIEWER),
     "send_hold": (NOBODY, OPERATOR),
     "drop_hold": (NOBODY, OPERATOR),
+    # alert rules
+    "alert_rules": (VIEWER, VIEWER),
+    "alert_rule": (VIEWER, VIEWER),
+    "new_alert_rule": (ANALYST, NOBODY),
+    "save_alert_rule": (ANALYST, ANALYST),
+    "alert_rule_builder": (NOBODY, VIEWER),
+    "alert_group_fields": (VIEWER, NOBODY),
+    "edit_alert_rule": (ANALYST, ANALYST),
+    "alert_rule_settings": (ANALYST, ANALYST),
+    "duplicate_alert_rule": (ANALYST, NOBODY),
+    "pause_alert_rule": (NOBODY, ANALYST),
+    "resume_alert_rule": (NOBODY, ANALYST),
+    "snooze_alert_rule": (ANALYST, ANALYST),
+    "wake_alert_rule": (NOBODY, ANALYST),
+    "delete_alert_rule": (ANALYST, ANALYST),
+    "alerts": (VIEWER, VIEWER),
+    "alert": (VIEWER, VIEWER),
+    "acknowledge_alert": (ANALYST, ANALYST),
+    "snooze_alert": (ANALYST, ANALYST),
+    "wake_alert": (NOBODY, ANALYST),
+    "maintenance": (VIEWER, VIEWER),
+    "new_maintenance": (ANALYST, ANALYST),
+    "edit_maintenance": (ANALYST, ANALYST),
+    "delete_maintenance": (NOBODY, ANALYST),
 }
 """Name of an address -> the least role that may GET it, and that may POST to it."""
 MACHINES = ("api/", "v1/", "health/", "hooks/")
@@ -166,6 +191,9 @@ class World:
     delivery: Any
     hold: Any
     mail: Any
+    rule: Any
+    alert: Any
+    window: Any
 
 
 @pytest.fixture
@@ -191,7 +219,10 @@ def world(now) -> World:
     advance(backtest.pk, now)
     listed = make_cohort(is_list=True, criteria={})
     hold = make_hold(subscription)
-    return World(user, company, cohort, listed, backtest, event, channel, subscription, delivery, hold, mail)
+    rule = make_rule(channel)
+    alert, window = make_alert(rule, group={"company_id": "acme"}), make_maintenance(rule)
+    told = (channel, subscription, delivery, hold, mail)
+    return World(user, company, cohort, listed, backtest, event, *told, rule, alert, window)
 
 
 @pytest.fixture
@@ -250,6 +281,9 @@ def arguments_of(name: str, world: World) -> dict[str, Any]:
         "deliveries/": world.delivery,
         "holds/": world.hold,
         "mail-preview/": world.cohort,
+        "alert-rules/": world.rule,
+        "alerts/": world.alert,
+        "maintenance/": world.window,
     }
     prefix = next((prefix for prefix in row if route.startswith(prefix)), None)
     arguments: dict[str, Any] = {"pk": row[prefix].pk} if prefix and ":pk>" in route else {}

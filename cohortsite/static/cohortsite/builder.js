@@ -55,6 +55,24 @@
     input?.focus();
   });
 
+  // --- What is not finished is not saved: buttons that need a valid definition wait ---------------
+
+  let fault = "";
+
+  function holdBack() {
+    const buttons = document.querySelectorAll("[data-needs-definition]");
+    if (!buttons.length) return; // There is no definition, and the page says so.
+    for (const button of buttons) button.disabled = Boolean(fault);
+    const reason = byId("save-reason");
+    reason.textContent = fault ? reason.dataset.unfinished : "";
+  }
+
+  document.addEventListener("builder-fault", (event) => {
+    fault = event.detail.text;
+    holdBack();
+  });
+  document.addEventListener("htmx:oobAfterSwap", (event) => event.detail.target.querySelector?.("[data-needs-definition]") && holdBack());
+
   // --- How many customers each row keeps: counted by what follows the builder ----------------------
 
   // Shown as long as the definition that was counted is the one that stands in the rows.

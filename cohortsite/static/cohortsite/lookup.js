@@ -47,23 +47,6 @@
     place = null;
   });
 
-  // --- Criteria that are not finished are not saved: the builder tells after each edit ---------------
-
-  let fault = "";
-
-  function holdBack() {
-    const buttons = document.querySelectorAll("#save-cohort button[hx-get]");
-    if (!buttons.length) return; // There are no criteria, and the buttons say so.
-    for (const button of buttons) button.disabled = Boolean(fault);
-    document.getElementById("save-reason").textContent = fault ? "Finish the criteria to save them" : "";
-  }
-
-  document.addEventListener("builder-fault", (event) => {
-    fault = event.detail.text;
-    holdBack();
-  });
-  document.addEventListener("htmx:oobAfterSwap", (event) => event.detail.target.id === "save-cohort" && holdBack());
-
   // --- The column chooser -------------------------------------------------------------------------
 
   document.addEventListener("input", (event) => {

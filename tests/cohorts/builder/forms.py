@@ -62,8 +62,13 @@ class _Inputs(HTMLParser):
 
 def inputs_of(builder: Builder) -> list[tuple[str, str]]:
     """What the form sends as it stands."""
+    return inputs_in(html_of(builder))
+
+
+def inputs_in(html: str) -> list[tuple[str, str]]:
+    """What the inputs of a piece of HTML send."""
     parser = _Inputs()
-    parser.feed(html_of(builder))
+    parser.feed(html)
     return parser.sent
 
 
