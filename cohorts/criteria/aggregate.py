@@ -128,7 +128,7 @@ class Aggregate(MeasuredLeaf):
         number = cell.number()
         if self.by not in ("sum", "avg"):
             return {"number": number}
-        return {"millionths": ibis.ifelse(number.abs() <= LARGEST, _millionths(number), None).cast("string")}
+        return {"millionths": millionths(number).cast("string")}
 
     def _span(self, source: Source) -> Span:
         return event_span(self.window, source.clock)
@@ -235,14 +235,19 @@ def _hold_average(sums: ir.Table, threshold: Threshold) -> ir.Table:
 def _sum(values: ir.Table, threshold: Threshold) -> ir.Table:
     """`customer, figure, weight`: the sum in millionths, each value rounded once to 6 decimals, halves up."""
     values = values.filter(values.value.abs() <= LARGEST)
-    rounded = _millionths(values.value)
+    rounded = _rounded(values.value)
     return _add_up(values.select("customer", "weight", figure=rounded * values.weight.cast(WHOLE)))
 
 
-def _millionths(value: ir.NumericValue) -> ir.DecimalValue:
+def millionths(number: ir.NumericValue) -> ir.DecimalValue:
+    """The number in millionths, rounded to whole ones, halves up; null for none and for one beyond LARGEST."""
+    return ibis.ifelse(number.abs() <= LARGEST, _rounded(number), None)
+
+
+def _rounded(value: ir.NumericValue) -> ir.DecimalValue:
     down = value.floor()
-    millionths = ((value - down) * float(MILLION) + 0.5).floor()
-    return down.cast(WHOLE) * _whole(Decimal(MILLION)) + millionths.cast(WHOLE)
+    rest = ((value - down) * float(MILLION) + 0.5).floor()
+    return down.cast(WHOLE) * _whole(Decimal(MILLION)) + rest.cast(WHOLE)
 
 
 def _add_up(sums: ir.Table) -> ir.Table:

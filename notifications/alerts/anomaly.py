@@ -162,8 +162,9 @@ def _worse(best: Judgement, errors: Series, width: Series, seen: Series, length:
     width = np.maximum(width, NARROWEST * np.abs(expected))
     with np.errstate(invalid="ignore", divide="ignore"):
         score = np.where(width > 0, errors / width, np.sign(errors) * np.where(errors == 0, 0.0, np.inf))
-    score[np.isnan(errors) | np.isnan(width)] = 0.0
-    worse = np.abs(score) > np.abs(best.score)
+    nothing = np.isnan(errors) | np.isnan(width)
+    score[nothing] = 0.0
+    worse = (np.abs(score) > np.abs(best.score)) | (np.isnan(best.low) & ~nothing)
     return Judgement(
         score=np.where(worse, score, best.score),
         low=np.where(worse, expected - width, best.low),

@@ -52,7 +52,7 @@ class Definition:
     @property
     def frame(self) -> Frame:
         """What the condition has to know of the rest."""
-        return Frame(self.metric, self.every, self.rolling)
+        return Frame(self.metric, self.every, self.rolling, self.minimum)
 
     def words(self) -> str:
         """`number of API Call per hour for each company_id is more than 100`."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cohorts.criteria.aggregate import SCALARS
 from cohorts.criteria.place import Place, quoted, read_list, read_text
-from ingest.fields import CUSTOMER_ACTIVITY, Field, FieldType, UnknownField, customer_field, event_field
+from ingest.fields import CUSTOMER_ACTIVITY, Field, UnknownField, customer_field, event_field
 from ingest.models import CustomerKind
 
 MOST_FIELDS = 2
@@ -22,6 +23,11 @@ class GroupField:
     name: str
     kind: CustomerKind | None
     field: Field | None
+
+    @property
+    def is_customer(self) -> bool:
+        """Whether the groups are the customers themselves."""
+        return self.field is None
 
 
 def parse_group_by(value: object, place: Place) -> tuple[GroupField, ...]:
@@ -46,15 +52,19 @@ def _parse_field(value: object, place: Place) -> GroupField:
         field = event_field(name)
     except UnknownField as error:
         raise place.fault(f'{error}, or "user_id", "company_id", "company.metadata.NAME"') from None
-    if field.type == FieldType.TAGS:
-        raise place.fault("expected a field with one value for each event")
-    return GroupField(name, None, field)
+    return GroupField(name, None, _checked(field, place))
 
 
 def _profile_field(kind: CustomerKind, name: str, place: Place) -> Field:
     if name in CUSTOMER_ACTIVITY:
         raise place.fault(f"expected a field of a profile, not one of {quoted(CUSTOMER_ACTIVITY)}")
     try:
-        return customer_field(kind, name)
+        return _checked(customer_field(kind, name), place)
     except UnknownField as error:
         raise place.fault(str(error)) from None
+
+
+def _checked(field: Field, place: Place) -> Field:
+    if field.type not in SCALARS:
+        raise place.fault("expected a field with one text, number or boolean")
+    return field

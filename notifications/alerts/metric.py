@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
-from cohorts.criteria.aggregate import LABELS, find_field
+from cohorts.criteria.aggregate import LABELS, ZERO_OF_NOTHING, find_field
 from cohorts.criteria.events import Events, parse_events
 from cohorts.criteria.place import Place, read_choice, read_object, read_text
 from cohorts.criteria.ratio import say_percent
@@ -31,6 +32,16 @@ class Figure:
         """The events that are looked at; the last ones are those that make a group large or small."""
         return (self.events,)
 
+    @property
+    def measures_volume(self) -> bool:
+        """Whether fewer events make it less: then nothing is a value too, 0."""
+        return self.figure in (COUNT, *ZERO_OF_NOTHING)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the most that it can be."""
+        return (0.0, inf) if self.figure in (COUNT, "distinct") else (-inf, inf)
+
     def words(self) -> str:
         """`number of API Call`, `95th percentile of duration_ms over API Call`."""
         if self.figure == COUNT:
@@ -53,6 +64,16 @@ class Share:
     def asked(self) -> tuple[Events, ...]:
         """The events that are looked at; the last ones are those that make a group large or small."""
         return (self.part, self.whole)
+
+    @property
+    def measures_volume(self) -> bool:
+        """Whether fewer events make it less: then nothing is a value too, 0."""
+        return False
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the most that it can be."""
+        return (0.0, 1.0)
 
     def words(self) -> str:
         """`share of API Call where response.status is at least 500 in API Call`."""

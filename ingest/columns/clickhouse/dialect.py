@@ -65,6 +65,10 @@ class _Compiler(ClickHouseCompiler):  # type: ignore[misc]
     def visit_TimestampTruncate(self, op: Any, *, arg: Any, unit: Any) -> Any:
         return arg - self.f.positiveModulo(arg, MICROSECONDS[unit.short])
 
+    def visit_TimestampDelta(self, op: Any, *, part: Any, left: Any, right: Any) -> Any:
+        """The number of microseconds: no other part is asked for."""
+        return left - right
+
     def visit_MapGet(self, op: Any, *, arg: Any, key: Any, default: Any) -> Any:
         """The values of our maps are nullable: of a key that is not there the value is null."""
         return self.f.arrayElement(arg, key)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cohorts.criteria.place import Place, quoted
 from notifications.alerts.conditions import anomaly, change, silence, static
-from notifications.alerts.conditions.condition import Condition, ConditionKind, Frame
+from notifications.alerts.conditions.condition import Condition, ConditionKind, Frame, Judged, Past, Verdict
 
-__all__ = ["CONDITIONS", "Condition", "ConditionKind", "Frame", "parse_condition"]
+__all__ = ["CONDITIONS", "Condition", "ConditionKind", "Frame", "Judged", "Past", "Verdict", "parse_condition"]
 
 CONDITIONS: dict[str, ConditionKind] = {
     "static": static.KIND,

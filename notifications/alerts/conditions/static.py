@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
+
+import numpy as np
 
 from cohorts.criteria.operators import COMPARISONS
 from cohorts.criteria.place import Place, read_choice, read_count, read_list, read_number, read_object
-from notifications.alerts.conditions.condition import Condition, ConditionKind, Frame
+from notifications.alerts.conditions.condition import (
+    Condition,
+    ConditionKind,
+    Frame,
+    Judged,
+    Past,
+    Verdict,
+    expected,
+)
 
 EXPECTED = 'a threshold such as {"op": ">", "value": 0.05} or {"outside": [10, 20]}'
 EXPECTED_PAIR = "a list of the lower and the upper bound"
@@ -22,11 +33,12 @@ class Bounds:
     high: float | None
     strict: bool = False
 
-    def hold(self, value: float) -> bool:
-        """Whether a value is good."""
+    def hold(self, values: np.ndarray) -> np.ndarray:
+        """Whether values are good; NaN never is."""
+        low, high = (-inf if self.low is None else self.low), (inf if self.high is None else self.high)
         if self.strict:
-            return (self.low is None or value > self.low) and (self.high is None or value < self.high)
-        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+            return np.asarray((values > low) & (values < high))
+        return np.asarray((values >= low) & (values <= high))
 
 
 @dataclass(frozen=True)
@@ -42,8 +54,28 @@ class Static(Condition):
     def words(self, frame: Frame) -> str:
         said = [frame.metric.say(value) for value in (self.good.low, self.good.high) if value is not None]
         side = "outside" if self.op == "outside" else COMPARISONS[self.op][1]
-        last = f", in {self.k} of the last {self.n} {frame.step_name}" if self.n > 1 else ""
+        last = f", in {self.k} of the last {self.n} {frame.plural}" if self.n > 1 else ""
         return f"is {side} {' to '.join(said)}{last}"
+
+    def looks_back(self, frame: Frame) -> int:
+        return self.n - 1
+
+    def judge(self, past: Past, frame: Frame) -> Judged:
+        there = past.enough(frame) & ~np.isnan(past.values)
+        off = (there & ~self.good.hold(past.values)).astype(int)
+        before = np.concatenate([[0], np.cumsum(off)])
+        starts = np.maximum(np.arange(len(off)) + 1 - self.n, 0)
+        bad = before[1:] - before[starts] >= self.k
+        verdicts = np.where(bad, Verdict.BAD, np.where(self.recovered.hold(past.values), Verdict.OK, Verdict.NEAR))
+        low, high = (np.nan if bound is None else bound for bound in (self.good.low, self.good.high))
+        wanted = expected(frame, low, high, strictly=self.good.strict)
+        last = f", in {self.k} or more of the last {self.n} {frame.plural}" if self.n > 1 else ""
+
+        def say(place: int) -> str:
+            return f"expected {wanted}, saw {frame.metric.say(past.values[place])}{last if bad[place] else ''}"
+
+        bounds = {"low": np.full(len(off), low), "high": np.full(len(off), high)}
+        return Judged(np.where(there, verdicts, Verdict.UNKNOWN), **bounds, say=say)
 
 
 def parse(value: dict[str, Any], place: Place, frame: Frame) -> Static:
@@ -72,9 +104,8 @@ def _bounds(op: str, value: float) -> Bounds:
 
 def _parse_recovered(value: object, op: str, good: Bounds, place: Place) -> Bounds:
     recovered = Bounds(*_pair(value, place)) if op == "outside" else _bounds(op, read_number(value, place))
-    inside = [each for each in (recovered.low, recovered.high) if each is not None]
-    limits = Bounds(good.low, good.high)
-    if not all(limits.hold(each) for each in inside):
+    inside = np.array([each for each in (recovered.low, recovered.high) if each is not None])
+    if not Bounds(good.low, good.high).hold(inside).all():
         raise place.fault("expected what is good, not what is bad")
     return recovered
 

@@ -99,3 +99,9 @@ def test_a_longer_past_changes_nothing():
     whole = judge(values, STEP, first=first)
     short = judge(values[-kept - 30 :], STEP, first=first + len(values) - kept - 30)
     assert np.array_equal(whole.score[-30:], short.score[-30:])
+
+
+def test_a_series_that_is_just_as_expected_has_a_band_all_the_same():
+    found = judge(np.full(A_DAY * 5, 7.0), STEP)
+    assert found.low[-1] < 7 < found.high[-1]
+    assert found.score[-1] == 0

@@ -88,7 +88,7 @@ def test_a_definition_reads_as_a_sentence(changes: dict[str, Any], words: str):
         ({"group_by": ["plan"]}, "group_by[0]: expected a field of an event"),
         ({"group_by": ["company.plan"]}, "group_by[0]: expected a field of a company"),
         ({"group_by": ["user.first_seen_time"]}, "group_by[0]: expected a field of a profile, not"),
-        ({"group_by": ["tags"]}, "group_by[0]: expected a field with one value"),
+        ({"group_by": ["tags"]}, "group_by[0]: expected a field with one text, number or boolean"),
         ({"most_groups": 10}, 'most_groups: expected only with "group_by"'),
         ({"group_by": ["type"], "most_groups": 0}, "most_groups: expected a whole number from 1 to 1,000"),
         ({"minimum": -1}, "minimum: expected a whole number"),
