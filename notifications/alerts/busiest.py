@@ -20,7 +20,7 @@ class TooManyGroups(Exception):
 
 @dataclass(frozen=True)
 class Busiest:
-    """In one interval the numbers of the groups that are watched, and how many others had events."""
+    """In one interval the numbers of the groups that are watched, the busiest first, and how many others had events."""
 
     watched: np.ndarray
     others: int
@@ -77,8 +77,9 @@ def _count(
 def _choose(counts: np.ndarray, numbers: np.ndarray, most: int) -> Busiest:
     there = np.flatnonzero(counts)
     if len(there) <= most:
-        return Busiest(numbers[there], 0)
+        return Busiest(numbers[there[np.argsort(-counts[there], kind="stable")]], 0)
     border = np.partition(counts[there], -most)[-most]
     above = there[counts[there] > border]
     equal = there[counts[there] == border][: most - len(above)]
+    above = above[np.argsort(-counts[above], kind="stable")]
     return Busiest(numbers[np.concatenate([above, equal])], len(there) - most)

@@ -66,5 +66,10 @@ def count_different(place: np.ndarray, size: int, codes: np.ndarray, weights: np
     return np.bincount(pairs[0], minlength=size).astype(float)
 
 
+def or_none(number: float) -> float | None:
+    """The number, none for NaN."""
+    return None if np.isnan(number) else float(number)
+
+
 def _safe(numbers: np.ndarray) -> bool:
     return numbers.dtype != object and (not len(numbers) or int(np.abs(numbers).max()) < SAFE)

@@ -6,7 +6,7 @@ from how the groups stood before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,11 +14,14 @@ import numpy as np
 from ingest.columns.interface import Snapshot
 from notifications.alerts.busiest import Busiest, find_busiest
 from notifications.alerts.conditions import Judged, Past
+from notifications.alerts.figures import or_none
 from notifications.alerts.groups import Group, Groups
 from notifications.alerts.life import Course, State, Turn
 from notifications.alerts.panes import Asked, Reader
 from notifications.alerts.plan import Plan
 from notifications.alerts.series import AllSeries, Series, read_series
+
+FORGOTTEN = "too few events to judge by for a long time"
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,9 @@ class Track:
     def happening(self, number: int, group: Group, turn: Turn) -> Happening:
         """What happened in an interval, as it was judged."""
         place = number - self.numbers.start
-        value, low, high = (_known(each[place]) for each in (self.past.values, self.judged.low, self.judged.high))
-        return Happening(number, group, turn, value, low, high, self.judged.say(place))
+        value, low, high = (or_none(each[place]) for each in (self.past.values, self.judged.low, self.judged.high))
+        sentence = FORGOTTEN if turn == Turn.FORGOTTEN else self.judged.say(place)
+        return Happening(number, group, turn, value, low, high, sentence)
 
 
 @dataclass(frozen=True)
@@ -103,15 +107,20 @@ class Reading:
         task's intervals whether it was watched."""
         task = self.tasks[place]
         busiest = self._busiest(place)
-        numbers = {number for one in busiest for number in one.watched.tolist()}
-        remembered = dict(zip(self.groups.find([group.values for group in task.states]), task.states, strict=True))
-        named = self.groups.named(numbers | {number for number in remembered if number is not None})
+        remembered = {number for number in self._found(task.states) if number is not None}
+        named = self.groups.named({number for one in busiest for number in one.watched.tolist()} | remembered)
         flags = _flags(busiest, sorted(named))
         for number, group in sorted(named.items()):
-            assert self.series is not None
-            yield group, self._track(task, self.series.of(place, number)), flags[number]
+            yield group, self.track(place, number), flags[number]
         for group in task.states.keys() - set(named.values()):  # its customer is no more
-            yield group, self._track(task, _nothing(task)), np.zeros(len(task.numbers), dtype=bool)
+            yield group, self.track(place, None), np.zeros(len(task.numbers), dtype=bool)
+
+    def busiest(self, place: int) -> list[Group]:
+        """The groups that the task at a place watched in its last interval."""
+        return list(self.groups.named(self._busiest(place)[-1].watched.tolist()).values())
+
+    def _found(self, groups: Iterable[Group]) -> list[int | None]:
+        return self.groups.find([group.values for group in groups])
 
     def _busiest(self, place: int) -> Sequence[Busiest]:
         """Of the task's intervals."""
@@ -120,7 +129,10 @@ class Reading:
             return [Busiest(np.array([self.groups.number(())]), 0)] * len(numbers)
         return self.watched[place][numbers.start - self.first : numbers.stop - self.first]
 
-    def _track(self, task: Task, series: Series) -> Track:
+    def track(self, place: int, number: int | None) -> Track:
+        """The series of a group as the task at a place sees it; without a number that of one that is no more."""
+        task = self.tasks[place]
+        series = _nothing(task) if self.series is None or number is None else self.series.of(place, number)
         numbers = range(series.first, task.numbers.stop)
         values, events = series.values[: len(numbers)], series.events[: len(numbers)]
         past = Past(numbers.start, values, events, task.plan.known(numbers))
@@ -143,6 +155,17 @@ def read(snapshot: Snapshot, tasks: Sequence[Task]) -> Reading:
         among |= set(groups.find([group.values for group in task.states])) - {None}
     series = read_series(reader, asked, last, sorted(among)) if among else None
     return Reading(tasks, groups, watched, first, series)
+
+
+def trace(snapshot: Snapshot, plan: Plan, numbers: range, groups: Sequence[Group]) -> dict[Group, Track]:
+    """The series of some groups of a plan, as the intervals were or would have been judged. Raises ColumnsDamaged."""
+    task = Task(plan, numbers)
+    known = Groups(plan.definition.group_by)
+    found = known.find([group.values for group in groups])
+    reader = Reader(snapshot, plan.grid, known)
+    series = read_series(reader, [_asked(task)], numbers.stop - 1, [number for number in found if number is not None])
+    reading = Reading([task], known, None, numbers.start, series)
+    return {group: reading.track(0, number) for group, number in zip(groups, found, strict=True)}
 
 
 def judge(snapshot: Snapshot, tasks: Sequence[Task]) -> list[Judgement]:
@@ -172,7 +195,3 @@ def _flags(busiest: Sequence[Busiest], numbers: Sequence[int]) -> dict[int, np.n
         watched = one.watched[one.watched < len(place_of)]
         flags[place_of[watched], interval] = True
     return dict(zip(numbers, flags, strict=False))
-
-
-def _known(number: float) -> float | None:
-    return None if np.isnan(number) else float(number)

@@ -1,0 +1,89 @@
+"""What a rule would have done: its alerts, if it had been made some days ago. The same code as watching."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ingest.columns import open_columns
+from notifications.alerts.chart import Drawn, draw
+from notifications.alerts.groups import Group
+from notifications.alerts.judging import Happening, Reading, Task, read
+from notifications.alerts.life import Turn
+from notifications.alerts.plan import Plan
+
+USUAL_DAYS = 30
+MOST_POINTS, MOST_CHARTS = 1_500, 5
+"""Intervals that are drawn, the newest ones; groups that are."""
+
+
+@dataclass(frozen=True)
+class WouldBe:
+    """An alert that would have been. Its interval and the end of the one with which it ended, none while it is open."""
+
+    group: Group
+    start: datetime
+    opened_at: datetime
+    value: float | None
+    low: float | None
+    high: float | None
+    sentence: str
+    resolved_at: datetime | None = None
+    resolved_sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a rule would have done from `since` on: its alerts in order, and `drawn`, the metric of those groups that
+    alerted most, else of the busiest. `unwatched` groups had events lately but are too small to be watched."""
+
+    since: datetime
+    alerts: list[WouldBe]
+    drawn: list[Drawn]
+    unwatched: int
+
+
+def replay(
+    plan: Plan,
+    now: datetime,
+    days: int = USUAL_DAYS,
+    *,
+    points: int = MOST_POINTS,
+    charts: int = MOST_CHARTS,
+) -> Replayed:
+    """What the rule of the plan would have done if it had been made `days` ago, and the newest `points` intervals of
+    at most so many `charts`. Raises TooManyGroups and ColumnsDamaged."""
+    since = now - timedelta(days=days)
+    numbers = plan.due(since, now)
+    if not numbers:
+        return Replayed(since, [], [], 0)
+    with open_columns().snapshot(now) as snapshot:
+        reading = read(snapshot, [Task(plan, numbers)])
+        judgement = reading.judge(0)
+        groups = _most_interesting(reading, judgement.happenings)[:charts]
+        drawn = draw(snapshot, plan, numbers[-points:], groups) if points and charts else []
+    return Replayed(since, alerts_of(plan, judgement.happenings), drawn, judgement.unwatched)
+
+
+def alerts_of(plan: Plan, happenings: Sequence[Happening]) -> list[WouldBe]:
+    """The alerts that follow from what happened, in the order in which they opened."""
+    alerts: list[WouldBe] = []
+    newest: dict[Group, int] = {}
+    for one in happenings:
+        end = plan.grid.border(one.number)
+        if one.turn == Turn.OPENED:
+            newest[one.group] = len(alerts)
+            bounds = (one.value, one.low, one.high, one.sentence)
+            alerts.append(WouldBe(one.group, plan.grid.start(one.number), end, *bounds))
+        elif one.group in newest:
+            place = newest.pop(one.group)
+            alerts[place] = replace(alerts[place], resolved_at=end, resolved_sentence=one.sentence)
+    return alerts
+
+
+def _most_interesting(reading: Reading, happenings: Sequence[Happening]) -> list[Group]:
+    alerted = Counter(one.group for one in happenings if one.turn == Turn.OPENED)
+    busiest = reading.busiest(0)
+    return list(dict.fromkeys([*(group for group, _ in alerted.most_common()), *busiest]))
