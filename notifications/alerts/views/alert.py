@@ -8,13 +8,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from cohorts.criteria import CriteriaError
+from ingest.columns import ColumnsDamaged
 from notifications.alerts.attend import acknowledge, snooze, wake
+from notifications.alerts.behind import find_behind
+from notifications.alerts.definition import parse
 from notifications.alerts.forms import NoteForm, SnoozeForm
 from notifications.alerts.listing import rule_in_words
 from notifications.alerts.models import Alert
@@ -42,6 +47,20 @@ def alert(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "now": now,
     }
     return render(request, "alerts/alert.html", context)
+
+
+@permission_required(("alerts.view_alert", "ingest.view_customer"), raise_exception=True)
+@require_GET
+def alert_behind(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The customers behind it, which the page asks for as soon as it stands."""
+    found = find_alert(pk)
+    context: dict[str, Any] = {}
+    try:
+        definition = parse(found.rule.definition)
+        context["behind"] = find_behind(found, definition, timezone.now())
+    except (ColumnsDamaged, CriteriaError) as error:
+        context["problem"] = str(error)
+    return render(request, "alerts/behind.html", {"alert": found, **context})
 
 
 @require_http_methods(["GET", "POST"])
