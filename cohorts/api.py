@@ -27,7 +27,7 @@ from cohorts.feed import Cursor, cohorts_of, read_changes, read_members
 from cohorts.impact import Impact, impact_of
 from cohorts.lists import Wish, listed
 from cohorts.models import Cohort
-from cohorts.pages import NewestAsOf, NewestFirst, NewestId, read_limit
+from cohorts.pages import LIMIT, NewestAsOf, NewestFirst, NewestId, read_limit
 from cohorts.permissions import HasModelPermission, key_of, person_of
 from cohorts.preview import Preview, preview
 from cohorts.preview_serializers import PreviewRequestSerializer, PreviewSerializer, preview_of
@@ -55,7 +55,6 @@ from ingest.problems import Problem
 PAGE = OpenApiParameter("page", description="Leave out for the first page; the others are in `next`.")
 AFTER = OpenApiParameter("after", description="A cursor from `members/` or from the call before.")
 WRONG_CURSOR = "The cursor is not one of this cohort's: read members/ and go on from the cursor it gives."
-LIMIT = OpenApiParameter("limit", OpenApiTypes.INT, description="Results per page: 1 to 1000, 100 if not given.")
 
 
 class CohortFilter(filters.FilterSet):

@@ -11,6 +11,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from cohorts.urls import api as cohorts_api
 from cohorts.urls import pages as cohorts_pages
 from cohortsite import views
+from notifications.alerts.urls import api as alerts_api
 from notifications.alerts.urls import pages as alerts_pages
 from notifications.urls import api as notifications_api
 from notifications.urls import pages as notifications_pages
@@ -18,6 +19,7 @@ from notifications.urls import pages as notifications_pages
 api: list[URLPattern | URLResolver] = [
     path("", include(cohorts_api.urls)),
     path("", include(notifications_api.urls)),
+    path("", include(alerts_api.urls)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     # The page's script has an address of its own: an inline one would need a hole in the content security policy.
     path("docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),

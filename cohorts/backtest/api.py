@@ -27,7 +27,7 @@ from cohorts.backtest.serializers import (
 from cohorts.backtest.summary import summarize
 from cohorts.backtest.who import read_moves
 from cohorts.models import SHORTEST_PERIOD, Backtest
-from cohorts.pages import NewestFirst, read_limit
+from cohorts.pages import LIMIT, NewestFirst, read_limit
 from cohorts.periods import parse_period
 from cohorts.permissions import HasModelPermission, person_of
 from ingest.authentication import HasScope
@@ -37,7 +37,6 @@ from ingest.problems import Problem
 NOTIFY_EVERY = OpenApiParameter(
     "notify_every", description="The period of the subscription whose notifications are counted; 15m if not given."
 )
-LIMIT = OpenApiParameter("limit", OpenApiTypes.INT, description="Results per page: 1 to 1000, 100 if not given.")
 OFFSET = OpenApiParameter(
     "offset", OpenApiTypes.INT, description="Results to leave out: the `next` of the page before."
 )

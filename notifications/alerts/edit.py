@@ -50,7 +50,8 @@ def edit_rule(
     stored = AlertRule.objects.select_for_update().get(pk=rule.pk)
     if expected_version not in (None, stored.definition_version):
         raise EditedMeanwhile
-    parse(values.get("definition", stored.definition))
+    if "definition" in values:
+        parse(values["definition"])
     decides = any(name in values and getattr(stored, name) != values[name] for name in DEFINITION)
     resumes = stored.paused_at is not None and values.get("paused_at", stored.paused_at) is None
     changed = {**values, "turn": stored.turn + 1, "due_at": now}

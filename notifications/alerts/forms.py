@@ -22,7 +22,6 @@ SILENCES = {
     timedelta(days=1): "1 day",
     timedelta(days=7): "1 week",
 }
-LONGEST_MAINTENANCE = timedelta(days=60)
 
 
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -107,10 +106,10 @@ class MaintenanceForm(forms.Form):
             return cleaned
         for name in ("start", "end"):
             cleaned[name] = _in_zone(cleaned[name], cleaned["zone"])
-        if cleaned["end"] <= cleaned["start"]:
-            self.add_error("end", "expected a later time than the first")
-        elif cleaned["end"] - cleaned["start"] > LONGEST_MAINTENANCE:
-            self.add_error("end", f"expected at most {LONGEST_MAINTENANCE.days} days after the first")
+        try:
+            Maintenance(start=cleaned["start"], end=cleaned["end"]).clean()
+        except forms.ValidationError as fault:
+            self.add_error(None, fault)
         return cleaned
 
     def store(self, window: Maintenance) -> Maintenance:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -22,6 +23,7 @@ from notifications.models import Channel, EditedByPeople
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=30)
 WAIT = [MinValueValidator(SHORTEST_WAIT), MaxValueValidator(LONGEST_WAIT)]
 LONGEST_KEY = 255
+LONGEST_MAINTENANCE = timedelta(days=60)
 
 
 class AlertRule(EditedByPeople):
@@ -164,6 +166,13 @@ class Alert(models.Model):
     def is_open(self) -> bool:
         return self.resolved_at is None
 
+    @property
+    def state(self) -> str:
+        """`open`, `acknowledged` or `resolved`."""
+        if self.resolved_at is not None:
+            return "resolved"
+        return "acknowledged" if self.acknowledged_at else "open"
+
 
 class AlertChange(models.Model):
     """One thing that happened to an alert. Written once, never changed."""
@@ -211,3 +220,12 @@ class Maintenance(models.Model):
 
     def __str__(self) -> str:
         return f"Maintenance from {self.start} to {self.end}"
+
+    def clean(self) -> None:
+        """Raise ValidationError where it has no length, or too much of it."""
+        if None in (self.start, self.end):
+            return  # a fault of its own
+        if self.end <= self.start:
+            raise ValidationError({"end": "expected a later time than the start"})
+        if self.end - self.start > LONGEST_MAINTENANCE:
+            raise ValidationError({"end": f"expected at most {LONGEST_MAINTENANCE.days} days after the start"})

@@ -1,9 +1,11 @@
-"""Addresses of the pages of alert rules, alerts and maintenance."""
+"""Addresses of the pages of alert rules, alerts and maintenance, and of their part of the management API."""
 
 from __future__ import annotations
 
 from django.urls import path
+from rest_framework.routers import SimpleRouter
 
+from notifications.alerts.api import AlertRuleViewSet, AlertViewSet, MaintenanceViewSet
 from notifications.alerts.views import actions, alert, alerts, builder, editing, maintenance, rule, rules, saving
 
 pages = [
@@ -32,3 +34,8 @@ pages = [
     path("maintenance/<uuid:pk>/", maintenance.edit_maintenance, name="edit_maintenance"),
     path("maintenance/<uuid:pk>/delete/", maintenance.delete_maintenance, name="delete_maintenance"),
 ]
+
+api = SimpleRouter()
+api.register("alert-rules", AlertRuleViewSet)
+api.register("alerts", AlertViewSet)
+api.register("maintenance", MaintenanceViewSet)

@@ -20,6 +20,17 @@ def test_the_document_is_valid_and_made_without_warnings(document):
 
 def test_it_names_every_address_of_the_management_api(document):
     assert {path for path in document["paths"] if path.startswith("/api/")} == {
+        "/api/alert-rules/",
+        "/api/alert-rules/by-key/{key}/",
+        "/api/alert-rules/{id}/",
+        "/api/alert-rules/{id}/changes/",
+        "/api/alert-rules/{id}/snooze/",
+        "/api/alert-rules/{id}/wake/",
+        "/api/alerts/",
+        "/api/alerts/{id}/",
+        "/api/alerts/{id}/acknowledge/",
+        "/api/alerts/{id}/snooze/",
+        "/api/alerts/{id}/wake/",
         "/api/backtests/",
         "/api/backtests/{id}/",
         "/api/backtests/{id}/cancel/",
@@ -49,6 +60,8 @@ def test_it_names_every_address_of_the_management_api(document):
         "/api/holds/{id}/",
         "/api/holds/{id}/drop/",
         "/api/holds/{id}/send/",
+        "/api/maintenance/",
+        "/api/maintenance/{id}/",
         "/api/subscriptions/",
         "/api/subscriptions/by-key/{cohort}/{channel}/",
         "/api/subscriptions/{id}/",

@@ -52,6 +52,10 @@ def make_alert(rule: AlertRule | None = None, **values) -> Alert:
     return alert
 
 
+def make_change(alert: Alert | None = None, **values) -> AlertChange:
+    return AlertChange.objects.create(**{"alert": alert or make_alert(), "kind": "told", "at": NOON, **values})
+
+
 def make_maintenance(*rules: AlertRule, **values) -> Maintenance:
     window = Maintenance.objects.create(**{"start": NOON, "end": NOON + HOUR, "created_at": NOON, **values})
     window.rules.set(rules)
