@@ -15,6 +15,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -25,13 +26,21 @@ from cohorts.pages import LIMIT, NewestFirst, read_limit
 from cohorts.permissions import HasModelPermission, key_of, person_of
 from cohorts.upsert import read_document, refuse_race
 from ingest.authentication import HasScope
+from ingest.columns.interface import ColumnsDamaged
 from ingest.models import Scope
 from ingest.problems import Problem
 from notifications.alerts.attend import acknowledge, snooze, wake
+from notifications.alerts.busiest import TooManyGroups
 from notifications.alerts.edit import create_rule, edit_rule
 from notifications.alerts.feed import of_group, read_changes, read_group
 from notifications.alerts.listing import OPEN, STATES
 from notifications.alerts.models import Alert, AlertChange, AlertRule, Maintenance
+from notifications.alerts.preview_serializers import (
+    PreviewRuleRequestSerializer,
+    PreviewRuleSerializer,
+    preview_of,
+)
+from notifications.alerts.replay import replay
 from notifications.alerts.serializers import (
     AlertDetailSerializer,
     AlertRuleSerializer,
@@ -159,6 +168,29 @@ class AlertRuleViewSet(viewsets.ModelViewSet[AlertRule]):
         with refuse_cursor(WRONG_CURSOR):
             page = read_changes(rule, request.query_params.get("after", ""), limit)
         return Response(RuleChangesPageSerializer({"cursor": page.cursor, "results": page.changes}).data)
+
+    @extend_schema(request=PreviewRuleRequestSerializer, responses=PreviewRuleSerializer)
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="preview",
+        required_scopes={"POST": Scope.READ},
+        required_verbs={"POST": "view"},
+    )
+    def try_out(self, request: Request) -> Response:
+        """The metric of a definition, and the alerts that it would have opened if it had been saved some days ago.
+
+        Nothing is saved. The answer is what watching would have done: late events count as they were known in time.
+        """
+        asked, now = read(PreviewRuleRequestSerializer, request), timezone.now()
+        values, plan = asked.validated_data, asked.plan(now)
+        try:
+            found = replay(plan, now, values["days"], points=values["points"], charts=values["charts"])
+        except TooManyGroups as error:
+            raise ValidationError({"definition.group_by": str(error)}) from None
+        except ColumnsDamaged as error:
+            raise Problem(503, "columns_damaged", str(error)) from None
+        return Response(PreviewRuleSerializer(preview_of(plan, found)).data)
 
     def _edit(self, values: dict[str, Any], now: datetime) -> Response:
         rule = self.get_object()

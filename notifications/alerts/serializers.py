@@ -133,11 +133,9 @@ class IntervalSerializer(serializers.Serializer[Any]):
     """A stretch of time, without its end."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Its borders; `from` is no name that a class can have."""
-        return {
-            "from": serializers.DateTimeField(source="interval_start"),
-            "to": serializers.DateTimeField(source="interval_end"),
-        }
+        """With its borders; `from` is no name that a class can have."""
+        borders = {"from": serializers.DateTimeField(), "to": serializers.DateTimeField()}
+        return {**borders, **super().get_fields()}
 
 
 class AlertSerializer(serializers.ModelSerializer[Alert]):
@@ -146,7 +144,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     group = serializers.DictField(help_text="Field and value; empty where the rule has no groups.")
     state = serializers.SerializerMethodField()
     expected = ExpectedSerializer(source="*")
-    interval = IntervalSerializer(source="*", help_text="In which it was found.")
+    interval = serializers.SerializerMethodField(help_text="In which it was found.")
     acknowledged_by = serializers.SerializerMethodField(help_text="Who looks after it; null for software.")
     end = serializers.SerializerMethodField(help_text="Why it is no longer open; null while it is.")
 
@@ -182,6 +180,10 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     @extend_schema_field(serializers.ChoiceField(choices=ALERT_STATES))
     def get_state(self, alert: Alert) -> str:
         return alert.state
+
+    @extend_schema_field(IntervalSerializer)
+    def get_interval(self, alert: Alert) -> Any:
+        return IntervalSerializer({"from": alert.interval_start, "to": alert.interval_end}).data
 
     def get_acknowledged_by(self, alert: Alert) -> str | None:
         return alert.acknowledged_by.get_username() if alert.acknowledged_by else None
