@@ -192,7 +192,7 @@ SPECTACULAR_SETTINGS = {
         "ChannelState": "notifications.serializers.CHANNEL_STATES",
         "BacktestState": "cohorts.models.Backtest.State",
         "DeliveryState": "notifications.models.Delivery.State",
-        "AlertState": "notifications.alerts.serializers.ALERT_STATES",
+        "AlertState": "notifications.alerts.api.serializers.ALERT_STATES",
         "AlertChangeKind": "notifications.alerts.models.AlertChange.Kind",
         "ChannelKind": "notifications.channels.kind_choices",
     },

@@ -10,9 +10,9 @@ from django.db import transaction
 
 from cohorts.edit import pause_time
 from cohorts.upsert import Upserted, differing, same_key, whole
+from notifications.alerts.api.serializers import AlertRuleSerializer
 from notifications.alerts.edit import create_rule, edit_rule
 from notifications.alerts.models import AlertRule
-from notifications.alerts.serializers import AlertRuleSerializer
 
 
 @transaction.atomic

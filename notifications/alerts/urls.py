@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from notifications.alerts.api import AlertRuleViewSet, AlertViewSet, MaintenanceViewSet
+from notifications.alerts.api.alerts import AlertViewSet
+from notifications.alerts.api.maintenance import MaintenanceViewSet
+from notifications.alerts.api.rules import AlertRuleViewSet
 from notifications.alerts.views import actions, alert, alerts, builder, editing, maintenance, rule, rules, saving
 
 pages = [

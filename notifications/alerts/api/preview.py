@@ -9,18 +9,18 @@ from rest_framework import serializers
 
 from cohorts.serializers import StrictSerializer
 from cohorts.time_zones import check_time_zone
-from notifications.alerts.chart import Point
-from notifications.alerts.models import AlertRule
-from notifications.alerts.plan import Plan
-from notifications.alerts.plans import plan_of
-from notifications.alerts.replay import MOST_CHARTS, MOST_POINTS, USUAL_DAYS, Replayed, WouldBe
-from notifications.alerts.serializers import (
+from notifications.alerts.api.serializers import (
     DefinitionField,
     ExpectedSerializer,
     IntervalSerializer,
     WaitField,
     parse_definition,
 )
+from notifications.alerts.chart import Point
+from notifications.alerts.models import AlertRule
+from notifications.alerts.plan import Plan
+from notifications.alerts.plans import plan_of
+from notifications.alerts.replay import MOST_CHARTS, MOST_POINTS, USUAL_DAYS, Replayed, WouldBe
 
 OWN = ("definition", "time_zone", "quiet_for")
 MOST_DAYS = 90

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from cohorts.criteria import CriteriaError
 from cohorts.serializers import PausedField, PeriodField, StrictSerializer
@@ -25,6 +26,7 @@ from notifications.alerts.models import (
 from notifications.models import Channel
 
 ALERT_STATES = ["open", "acknowledged", "resolved"]
+Asked = TypeVar("Asked", bound=serializers.BaseSerializer[Any])
 LONGEST_SNOOZE = timedelta(days=365)
 REMINDER = "How often an alert that stays open is told again; null for never."
 QUIET_FOR = "The least time from one alert of a group to its next; null for none."
@@ -289,3 +291,10 @@ class MaintenanceSerializer(StrictSerializer, serializers.ModelSerializer[Mainte
         except DjangoValidationError as error:
             raise serializers.ValidationError(error.message_dict) from None
         return attrs
+
+
+def read(form: type[Asked], request: Request) -> Asked:
+    """The body of a request, judged. Raises ValidationError."""
+    asked = form(data=request.data)
+    asked.is_valid(raise_exception=True)
+    return asked

@@ -1,10 +1,10 @@
-"""The management API of alert rules, alerts and maintenance."""
+"""The management API of alert rules: kept, paused and silenced, tried out, and what happened to their alerts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
@@ -23,41 +23,25 @@ from rest_framework.serializers import BaseSerializer
 from cohorts.cursors import refuse_cursor
 from cohorts.edit import pause_time
 from cohorts.pages import LIMIT, NewestFirst, read_limit
-from cohorts.permissions import HasModelPermission, key_of, person_of
+from cohorts.permissions import HasModelPermission, person_of
 from cohorts.upsert import read_document, refuse_race
 from ingest.authentication import HasScope
 from ingest.columns.interface import ColumnsDamaged
 from ingest.models import Scope
 from ingest.problems import Problem
-from notifications.alerts.attend import acknowledge, snooze, wake
+from notifications.alerts.api.feed import read_changes
+from notifications.alerts.api.preview import PreviewRuleRequestSerializer, PreviewRuleSerializer, preview_of
+from notifications.alerts.api.serializers import AlertRuleSerializer, RuleChangesPageSerializer, SnoozeSerializer, read
 from notifications.alerts.busiest import TooManyGroups
 from notifications.alerts.edit import create_rule, edit_rule
-from notifications.alerts.feed import of_group, read_changes, read_group
-from notifications.alerts.listing import OPEN, STATES
-from notifications.alerts.models import Alert, AlertChange, AlertRule, Maintenance
-from notifications.alerts.preview_serializers import (
-    PreviewRuleRequestSerializer,
-    PreviewRuleSerializer,
-    preview_of,
-)
+from notifications.alerts.listing import OPEN
+from notifications.alerts.models import Alert, AlertRule
 from notifications.alerts.replay import replay
-from notifications.alerts.serializers import (
-    AlertDetailSerializer,
-    AlertRuleSerializer,
-    AlertSerializer,
-    MaintenanceSerializer,
-    NoteSerializer,
-    RuleChangesPageSerializer,
-    SnoozeAlertSerializer,
-    SnoozeSerializer,
-)
 from notifications.alerts.upsert import upsert_rule
 from notifications.models import Channel
 
-MOST_HISTORY = 1_000
 AFTER = OpenApiParameter("after", description="The cursor from the call before.")
 WRONG_CURSOR = "The cursor is not one of this rule's: read from the beginning, without one."
-Asked = TypeVar("Asked", bound=BaseSerializer[Any])
 
 
 def count_open() -> Coalesce:
@@ -200,114 +184,6 @@ class AlertRuleViewSet(viewsets.ModelViewSet[AlertRule]):
     def _find(self, rule: AlertRule) -> AlertRule:
         """The rule as it is stored, with all that is told of it."""
         return get_object_or_404(self.get_queryset(), pk=rule.pk)
-
-
-class AlertFilter(filters.FilterSet):
-    """Which alerts a list holds."""
-
-    rule = filters.UUIDFilter(field_name="rule_id")
-    rule_key = filters.CharFilter(field_name="rule__key")
-    state = filters.ChoiceFilter(choices=[(name, words) for name, (words, _) in STATES.items()], method="in_state")
-    group = filters.CharFilter(
-        method="with_group", label='An object of values that its group has, such as `{"company_id": "acme"}`.'
-    )
-    opened_after = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
-    opened_before = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="lt")
-
-    def in_state(self, alerts: QuerySet[Alert], name: str, value: str) -> QuerySet[Alert]:
-        return alerts.filter(STATES[value][1])
-
-    def with_group(self, alerts: QuerySet[Alert], name: str, value: str) -> QuerySet[Alert]:
-        return of_group(alerts, read_group(value))
-
-
-class NewestOpened(NewestFirst):
-    """Newest first by when it opened."""
-
-    ordering = ("-opened_at", "-id")
-
-
-class AlertViewSet(viewsets.ReadOnlyModelViewSet[Alert]):
-    """Alerts: groups that are off, or were."""
-
-    queryset = Alert.objects.select_related("acknowledged_by")
-    history = Prefetch(
-        "changes", AlertChange.objects.select_related("by").order_by("-id")[:MOST_HISTORY], to_attr="history"
-    )
-    serializer_class = AlertSerializer
-    filterset_class = AlertFilter
-    pagination_class = NewestOpened
-    permission_classes = [HasScope, HasModelPermission]
-    required_verbs = {"POST": "change"}
-
-    def get_queryset(self) -> QuerySet[Alert]:
-        alerts = super().get_queryset()
-        return alerts.prefetch_related(self.history) if self.detail else alerts
-
-    @extend_schema(responses=AlertDetailSerializer)
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """An alert with its history."""
-        return self._answer()
-
-    @extend_schema(request=NoteSerializer, responses=AlertDetailSerializer)
-    @action(detail=True, methods=["post"], filterset_class=None)
-    def acknowledge(self, request: Request, pk: str) -> Response:
-        """Note that somebody looks after it: it is not reminded of any more. Again it changes nothing."""
-        alert, note = self.get_object(), read(NoteSerializer, request).validated_data["note"]
-        done = acknowledge(alert, person_of(request), now=timezone.now(), note=note or key_of(request))
-        return self._answer(done or alert.acknowledged_at is not None)
-
-    @extend_schema(request=SnoozeAlertSerializer, responses=AlertDetailSerializer)
-    @action(detail=True, methods=["post"], filterset_class=None)
-    def snooze(self, request: Request, pk: str) -> Response:
-        """Tell nothing of it for a while. If it is still open then, it is told."""
-        now, asked = timezone.now(), read(SnoozeAlertSerializer, request)
-        note = asked.validated_data["note"] or key_of(request)
-        return self._answer(snooze(self.get_object(), asked.until_of(now), person_of(request), now=now, note=note))
-
-    @extend_schema(request=NoteSerializer, responses=AlertDetailSerializer)
-    @action(detail=True, methods=["post"], filterset_class=None)
-    def wake(self, request: Request, pk: str) -> Response:
-        """End its silence. Of one that is not silent nothing changes."""
-        alert, note = self.get_object(), read(NoteSerializer, request).validated_data["note"]
-        done = wake(alert, person_of(request), now=timezone.now(), note=note or key_of(request))
-        return self._answer(done or alert.is_open)
-
-    def _answer(self, done: bool = True) -> Response:
-        """The alert as it is now, unless what was asked could not be done."""
-        alert = self.get_object()
-        if not done:
-            raise Problem(409, "resolved", "The alert has been resolved.")
-        return Response(AlertDetailSerializer(alert).data)
-
-
-class MaintenanceFilter(filters.FilterSet):
-    """Which windows a list holds."""
-
-    rule = filters.UUIDFilter(field_name="rules", label="Named for this rule.")
-    ends_after = filters.IsoDateTimeFilter(field_name="end", lookup_expr="gt")
-    starts_before = filters.IsoDateTimeFilter(field_name="start", lookup_expr="lt")
-
-
-class MaintenanceViewSet(viewsets.ModelViewSet[Maintenance]):
-    """Maintenance: times that are not judged."""
-
-    queryset = Maintenance.objects.prefetch_related(Prefetch("rules", AlertRule.objects.only("pk")))
-    serializer_class = MaintenanceSerializer
-    filterset_class = MaintenanceFilter
-    pagination_class = NewestFirst
-    permission_classes = [HasScope, HasModelPermission]
-    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
-
-    def perform_create(self, serializer: BaseSerializer[Maintenance]) -> None:
-        serializer.save(created_at=timezone.now(), created_by=person_of(self.request))
-
-
-def read(form: type[Asked], request: Request) -> Asked:
-    """The body of a request, judged. Raises ValidationError."""
-    asked = form(data=request.data)
-    asked.is_valid(raise_exception=True)
-    return asked
 
 
 def _with_key(values: Mapping[str, Any]) -> AlertRule | None:
