@@ -48,7 +48,6 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Moves of backtests", "timeline", "cohorts.backteststep"),
         ("Settlements", "fact_check", "notifications.settlement"),
         ("Waiting changes", "hourglass_top", "notifications.waiting"),
-        ("Notices", "campaign", "notifications.notice"),
         ("Attempts", "history", "notifications.attempt"),
         ("Customer versions", "manage_history", "ingest.customerversion"),
         ("Segments", "view_column", "ingest.segment"),

@@ -25,8 +25,7 @@ from ingest.columns.interface import Sealed
 from ingest.models import SealQueue
 from notifications.batching import due_subscriptions, settle
 from notifications.dispatch import TURN, deliver_waiting, due_channels
-from notifications.models import Attempt, Batch, Notice, Subscription
-from notifications.notices import due_notices, send_notice
+from notifications.models import Attempt, Batch, Subscription
 
 logger = logging.getLogger(__name__)
 Done = TypeVar("Done")
@@ -40,7 +39,6 @@ class CycleReport:
     evaluations: list[Evaluation] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
@@ -57,9 +55,6 @@ def run_cycle(now: datetime) -> CycleReport:
     for channel in due_channels(now):
         with report_faults(report, f"deliveries to {channel}"):
             report.attempts += deliver_waiting(channel.pk, now)
-    for notice in due_notices(now):
-        with report_faults(report, f"notice {notice}"):
-            report.notices += present(send_notice(notice, now))
     for backtest in due_backtests(now):
         with report_faults(report, f"backtest {backtest}"):
             advance(backtest, now)
@@ -71,7 +66,6 @@ class UnitKind(StrEnum):
     COHORT = "cohort"
     SUBSCRIPTION = "subscription"
     CHANNEL = "channel"
-    NOTICE = "notice"
     BACKTEST = "backtest"
 
 
@@ -89,7 +83,6 @@ def due_units(now: datetime) -> list[Unit]:
     units += [Unit(UnitKind.COHORT, str(cohort.pk)) for cohort in due_cohorts(now)]
     units += [Unit(UnitKind.SUBSCRIPTION, str(subscription.pk)) for subscription in due_subscriptions(now)]
     units += [Unit(UnitKind.CHANNEL, str(channel.pk)) for channel in due_channels(now)]
-    units += [Unit(UnitKind.NOTICE, str(notice)) for notice in due_notices(now)]
     units += [Unit(UnitKind.BACKTEST, str(pk)) for pk in due_backtests(now)]
     return units
 
@@ -107,8 +100,6 @@ def run_unit(unit: Unit, now: datetime) -> None:
                 settle(subscription, now)
         case UnitKind.CHANNEL:
             deliver_waiting(uuid.UUID(unit.pk), now, TURN)
-        case UnitKind.NOTICE:
-            send_notice(uuid.UUID(unit.pk), now)
         case UnitKind.BACKTEST:
             advance(uuid.UUID(unit.pk), now)
 

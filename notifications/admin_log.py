@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from ingest.admin_parts import LongListAdmin, ReadOnlyInline, link
-from notifications.models import Attempt, Batch, Delivery, Notice, Settlement, Suppression, Waiting
+from notifications.models import Attempt, Batch, Delivery, Settlement, Suppression, Waiting
 
 STATE_COLORS = {
     Delivery.State.PENDING.label: "info",
@@ -140,7 +140,7 @@ class DeliveryAdmin(LongListAdmin):
 
     list_display = [
         "created_at",
-        "cohort",
+        "subject",
         "channel_link",
         "recipient",
         "state_label",
@@ -148,14 +148,16 @@ class DeliveryAdmin(LongListAdmin):
         "reason",
         "delivered_at",
     ]
-    list_filter = ["state", "channel"]
+    list_filter = ["about", "state", "channel"]
     list_select_related = ["channel", "batch__subscription__cohort"]
-    search_fields = ["=id", "recipient", "batch__subscription__cohort__name"]
-    search_help_text = "Whole id (webhook-id), recipient or cohort"
+    search_fields = ["=id", "recipient", "batch__subscription__cohort__name", "title"]
+    search_help_text = "Whole id (webhook-id), recipient, cohort or title"
     ordering = ["-created_at"]
     fields = [
         "id",
-        "cohort",
+        "about",
+        "subject",
+        "key",
         "channel_link",
         "batch_link",
         "recipient",
@@ -176,13 +178,15 @@ class DeliveryAdmin(LongListAdmin):
             super().get_queryset(request).defer("content", "channel__config", "batch__subscription__cohort__criteria")
         )
 
-    @display(description="Cohort")
-    def cohort(self, delivery: Delivery) -> str:
-        return link(delivery.batch.subscription.cohort)
+    @display(description="Tells")
+    def subject(self, delivery: Delivery) -> str:
+        if delivery.cohort or not delivery.url:
+            return link(delivery.cohort) or delivery.title
+        return format_html('<a href="{}" class="text-link">{}</a>', delivery.url, delivery.title)
 
     @display(description="Channel", ordering="channel__name")
     def channel_link(self, delivery: Delivery) -> str:
-        return link(delivery.channel)
+        return delivery.channel.name if delivery.channel.is_own else link(delivery.channel)
 
     @display(description="Batch")
     def batch_link(self, delivery: Delivery) -> str:
@@ -234,29 +238,6 @@ class AttemptAdmin(LongListAdmin):
     @display(description="Error")
     def reason(self, attempt: Attempt) -> str:
         return Truncator(attempt.error).chars(80)
-
-
-@admin.register(Notice)
-class NoticeAdmin(LongListAdmin):
-    """What operators were told of, and whether it arrived."""
-
-    list_display = ["created_at", "title", "channel_link", "recipient", "sent_at", "attempt_count", "last_error"]
-    list_filter = ["channel"]
-    list_select_related = ["channel"]
-    ordering = ["-created_at"]
-    fields = [*list_display, "next_attempt_at", "message"]
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Notice]:
-        return super().get_queryset(request).defer("content", "channel__config")
-
-    @display(description="Channel", ordering="channel__name")
-    def channel_link(self, notice: Notice) -> str:
-        return link(notice.channel)
-
-    @display(description="Message")
-    def message(self, notice: Notice) -> SafeString:
-        return format_html('<pre class="whitespace-pre-wrap break-all text-xs">{}</pre>', notice.content)
 
 
 def shown_to(request: HttpRequest, fields: list[str]) -> list[str]:

@@ -237,6 +237,7 @@ class DeliveryFilter(filters.FilterSet):
     """Which deliveries a list holds."""
 
     state = filters.ChoiceFilter(choices=Delivery.State.choices)
+    about = filters.ChoiceFilter(choices=Delivery.About.choices)
     channel = filters.UUIDFilter(field_name="channel_id")
     cohort = filters.UUIDFilter(field_name="batch__subscription__cohort_id")
     subscription = filters.UUIDFilter(field_name="batch__subscription_id")
@@ -248,7 +249,9 @@ class DeliveryFilter(filters.FilterSet):
 class DeliveryViewSet(viewsets.ReadOnlyModelViewSet[Delivery]):
     """Deliveries: what was sent where, and what became of it."""
 
-    queryset = Delivery.objects.select_related("batch__subscription").defer("content")
+    queryset = Delivery.objects.select_related("batch__subscription__cohort", "channel").defer(
+        "content", "channel__config", "batch__subscription__cohort__criteria"
+    )
     serializer_class = DeliverySerializer
     filterset_class = DeliveryFilter
     pagination_class = NewestFirst

@@ -186,8 +186,8 @@ def _claim(delivery_id: uuid.UUID, now: datetime) -> Claim | None:
 
 def _lock_channel(delivery_id: uuid.UUID) -> Channel | None:
     """Two claims of one channel at once would both find it free: here the second waits for the first to commit."""
-    channels = Channel.objects.filter(deliveries=delivery_id)
-    return channels.select_for_update().first()
+    channels = Channel.every.filter(deliveries=delivery_id)
+    return channels.select_for_update(no_key=True).first()  # others may go on adding deliveries to it
 
 
 @transaction.atomic

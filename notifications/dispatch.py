@@ -31,7 +31,7 @@ def due_channels(now: datetime) -> list[Channel]:
     """
     waiting, busy = claimable(now).filter(channel=OuterRef("pk")), on_their_way(now).filter(channel=OuterRef("pk"))
     rested = Q(rests_until=None) | Q(rests_until__lte=now)
-    due = Channel.objects.filter(rested, Exists(waiting), ~Exists(busy), paused_at=None)
+    due = Channel.every.filter(rested, Exists(waiting), ~Exists(busy), paused_at=None)
     return list(due.order_by(F("served_at").asc(nulls_first=True), "pk"))
 
 

@@ -14,6 +14,7 @@ from notifications import compose
 from notifications.delivery import DELAYS, LEASE
 from notifications.holds import open_holds
 from notifications.models import Attempt, Batch, Channel, Delivery, Settlement, Subscription, Waiting
+from notifications.telling import told_id
 
 READ = 5_000
 """Rows fetched at a time."""
@@ -76,23 +77,26 @@ def batches_that_tell_otherwise(examination: Examination) -> Iterator[Finding]:
 
 
 def batches_that_are_not_whole(examination: Examination) -> Iterator[Finding]:
-    """Batches without deliveries, or of which a part is missing for some recipient."""
+    """Batches without deliveries, and messages of which a part is missing for some recipient."""
     for batch in Batch.objects.filter(~Exists(Delivery.objects.filter(batch=OuterRef("pk")))).iterator(READ):
         yield Finding(f"Batch {batch.pk} has no delivery: nobody is told of it.", HAND)
-    parts = Delivery.objects.order_by().values("batch", "recipient")
+    parts = Delivery.objects.order_by().values("batch", "about", "key", "channel", "recipient")
     parts = parts.annotate(
         number=Count("part"), first=Min("part"), last=Max("part"), least=Min("parts"), of=Max("parts")
     )
     for one in parts.exclude(number=F("of"), first=1, last=F("of"), least=F("of")).iterator(READ):
-        yield Finding(f"Batch {one['batch']} has {one['number']} of {one['of']} parts.", HAND)
+        what = f"Batch {one['batch']}" if one["about"] == "batch" else f'{one["about"].capitalize()} "{one["key"]}"'
+        yield Finding(f"{what} has {one['number']} of {one['of']} parts.", HAND)
 
 
 def ids_that_changed(examination: Examination) -> Iterator[Finding]:
     """Deliveries whose id is not the one that follows from what they are."""
-    columns = ("pk", "batch_id", "part", "recipient")
-    for pk, batch, part, recipient in Delivery.objects.values_list(*columns).iterator(READ):
+    columns = ("pk", "batch_id", "about", "key", "channel_id", "part", "recipient")
+    for pk, batch, about, key, channel, part, recipient in Delivery.objects.values_list(*columns).iterator(READ):
         examination.seen(1)
-        if pk != compose.part_id(str(batch), part, recipient):
+        of_batch = about == Delivery.About.BATCH
+        told = told_id(about, key, channel, part, recipient)
+        if pk != (compose.part_id(str(batch), part, recipient) if of_batch else told):
             yield Finding(f"Delivery {pk} should have another id: its receiver may take it for something new.", HAND)
 
 
@@ -178,7 +182,7 @@ CHECKS = (
     Check("settlements", "Every change is settled once for each subscription", changes_not_settled_once, deep=True),
     Check("sequences", "Batches are numbered without gaps", sequences_with_gaps),
     Check("batches", "Batches count what is told in them", batches_that_tell_otherwise, deep=True),
-    Check("parts", "Every batch goes out whole", batches_that_are_not_whole),
+    Check("parts", "Everything goes out whole", batches_that_are_not_whole),
     Check("ids", "Deliveries have the ids that follow from what they are", ids_that_changed, deep=True),
     Check("attempts", "Every attempt is counted, and none is made beyond the last", attempts_not_counted),
     Check("waiting", "What waits is told in time", waiting_that_nobody_looks_at),

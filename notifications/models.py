@@ -1,8 +1,8 @@
 """Who is told of what, and what became of the telling.
 
 Channel (where) <- Subscription (which cohort, which changes) <- Batch (frozen content of one period) <- Delivery (one
-send to one recipient, claimed by compare-and-set) <- Attempt (one try). `Settlement` says of every change what its
-subscription did with it, `Waiting` which change is not told yet, `Hold` that a person is to decide.
+frozen message to one recipient, claimed by compare-and-set) <- Attempt (one try). `Settlement` says of every change
+what its subscription did with it, `Waiting` which change is not told yet, `Hold` that a person is to decide.
 """
 
 from __future__ import annotations
@@ -52,6 +52,13 @@ class EditedByPeople(models.Model):
         super().save(**options)
 
 
+class ChannelsOfPeople(models.Manager["Channel"]):
+    """The channels that people made: the site's own one is not for them to see, choose or change."""
+
+    def get_queryset(self) -> models.QuerySet[Channel]:
+        return super().get_queryset().filter(is_own=False)
+
+
 class Channel(EditedByPeople):
     """A place to notify: webhook, Slack or email, with its settings."""
 
@@ -81,6 +88,14 @@ class Channel(EditedByPeople):
     "When the newest attempt ended: of several channels that wait, the one served longest ago has its turn."
     rests_until = models.DateTimeField(null=True, editable=False)
     "After a failure that took long: so that it does not hold up the others."
+    is_own = models.BooleanField(default=False, editable=False)
+    "The site's own, for mail to people who work here: made when it is needed, and never switched off."
+
+    objects = ChannelsOfPeople()
+    every = models.Manager["Channel"]()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["is_own"], condition=Q(is_own=True), name="one_own_channel")]
 
     def __str__(self) -> str:
         return self.name
@@ -319,10 +334,16 @@ class Hold(models.Model):
 
 
 class Delivery(models.Model):
-    """One frozen message to one destination: a part of a batch for a webhook, a recipient for email.
+    """One frozen message to one destination: a part of it for a webhook, a recipient for email.
 
-    `id` is the part id (`webhook-id`): the receiver's idempotency key, the same at every attempt.
+    A message is a batch, or what `about`, `key`, `title` and `url` say. `id` is the part id (`webhook-id`): the
+    receiver's idempotency key, the same at every attempt.
     """
+
+    class About(models.TextChoices):
+        BATCH = "batch", "members of a cohort"
+        NOTICE = "notice", "a notice to operators"
+        ALERT = "alert", "an alert"
 
     class State(models.TextChoices):
         PENDING = "pending"
@@ -330,7 +351,13 @@ class Delivery(models.Model):
         DEAD = "dead", "given up"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="deliveries")
+    about = models.CharField(max_length=6, choices=About.choices, default=About.BATCH)
+    batch = models.ForeignKey(Batch, null=True, on_delete=models.CASCADE, related_name="deliveries")
+    key = models.CharField(max_length=200, blank=True)
+    "What it tells, if not a batch: of the same thing each recipient is told once."
+    title = models.CharField(max_length=300, blank=True)
+    url = models.CharField(max_length=500, blank=True)
+    "The page of what it tells."
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     part = models.PositiveIntegerField(default=1)
     parts = models.PositiveIntegerField(default=1)
@@ -355,6 +382,16 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         constraints = [
             models.UniqueConstraint(fields=["batch", "part", "recipient"], name="delivery_part"),
+            models.UniqueConstraint(
+                fields=["channel", "about", "key", "recipient", "part"],
+                condition=~Q(about="batch"),
+                name="delivery_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(about="batch", batch__isnull=False, key="")
+                | (~Q(about="batch") & ~Q(key="") & Q(batch__isnull=True)),
+                name="delivery_has_a_batch_or_a_key",
+            ),
         ]
         indexes = [
             # Finds the channels to serve, and what is due on one; settled rows are not in it.
@@ -362,6 +399,7 @@ class Delivery(models.Model):
             # Lists of deliveries, newest first: their ids are random.
             models.Index(fields=["-created_at"], name="delivery_newest"),
             models.Index(fields=["channel", "-created_at"], name="delivery_of_channel"),
+            models.Index(fields=["about", "-created_at"], name="delivery_about"),
             models.Index(fields=["-created_at"], condition=Q(state="dead"), name="delivery_dead"),
             # Finds what is on its way, to keep it to one per channel.
             models.Index(fields=["channel"], condition=Q(leased_by__isnull=False), name="delivery_on_its_way"),
@@ -369,6 +407,16 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"Delivery {str(self.pk)[:8]}"
+
+    @property
+    def cohort(self) -> Cohort | None:
+        """Whose members it tells of; none of a notice or an alert."""
+        return self.batch.subscription.cohort if self.batch else None
+
+    @property
+    def subject(self) -> str:
+        """What it tells, in a few words: the cohort, or what the notice or alert says."""
+        return self.cohort.name if self.cohort else self.title
 
 
 class Attempt(models.Model):
@@ -413,35 +461,3 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return self.address
-
-
-class Notice(models.Model):
-    """Something that needs those who operate the site, on its way to one of their channels."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    key = models.CharField(max_length=100)
-    "What it is about: of the same thing each recipient is told once."
-    channel = models.ForeignKey(Channel, null=True, on_delete=models.CASCADE, related_name="notices", db_index=False)
-    "None for a mail to a person of this site, which needs no channel."
-    recipient = models.CharField(max_length=254, blank=True)
-    title = models.CharField(max_length=300)
-    content = models.TextField()
-    "As composed, frozen."
-    created_at = models.DateTimeField()
-    attempt_count = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(null=True)
-    "When it is due; null when it was sent or given up."
-    sent_at = models.DateTimeField(null=True)
-    last_error = models.TextField(blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["channel", "recipient", "key"], name="notice_once"),
-            models.UniqueConstraint(fields=["recipient", "key"], condition=Q(channel=None), name="mailed_notice_once"),
-        ]
-        indexes = [
-            models.Index(fields=["next_attempt_at"], condition=Q(next_attempt_at__isnull=False), name="notice_due")
-        ]
-
-    def __str__(self) -> str:
-        return self.title

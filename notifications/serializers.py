@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 from django.db.models import QuerySet
@@ -293,9 +294,14 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     """One frozen message to one destination; `id` is what a webhook's receiver gets as `webhook-id`."""
 
-    cohort = serializers.UUIDField(source="batch.subscription.cohort_id", read_only=True)
-    subscription = serializers.UUIDField(source="batch.subscription_id", read_only=True)
-    sequence = serializers.IntegerField(source="batch.sequence", read_only=True)
+    about = serializers.ChoiceField(
+        choices=Delivery.About.choices, read_only=True, help_text="`batch`, or what it is in place of one."
+    )
+    title = serializers.CharField(source="subject", read_only=True, help_text="The cohort's name, or what it says.")
+    cohort = serializers.UUIDField(source="batch.subscription.cohort_id", read_only=True, allow_null=True)
+    subscription = serializers.UUIDField(source="batch.subscription_id", read_only=True, allow_null=True)
+    sequence = serializers.IntegerField(source="batch.sequence", read_only=True, allow_null=True)
+    channel = serializers.SerializerMethodField(help_text="Null for a mail to somebody who works on this site.")
     next_attempt_at = serializers.SerializerMethodField(help_text="Null when it is delivered or given up.")
     last_error = serializers.SerializerMethodField()
 
@@ -303,6 +309,9 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
         model = Delivery
         fields = [
             "id",
+            "about",
+            "title",
+            "url",
             "batch",
             "sequence",
             "part",
@@ -319,6 +328,11 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
             "last_error",
         ]
         read_only_fields = fields
+        extra_kwargs = {"url": {"help_text": "The page of what it tells; empty for a batch."}}
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_channel(self, delivery: Delivery) -> uuid.UUID | None:
+        return None if delivery.channel.is_own else delivery.channel_id
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_next_attempt_at(self, delivery: Delivery) -> str | None:

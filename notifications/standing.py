@@ -26,7 +26,7 @@ HOPELESS_ATTEMPTS = 10
 
 def mark_channel(channel_id: uuid.UUID, outcome: Outcome, at: datetime, took: timedelta = timedelta()) -> None:
     """Note on the channel how the newest attempt went, which ended `at`; switch it off where it is hopeless."""
-    channel = Channel.objects.filter(pk=channel_id)
+    channel = Channel.every.filter(pk=channel_id)
     if outcome.succeeded:
         recovered = channel.filter(disabled_at__isnull=False, paused_at=None).update(disabled_at=None)
         channel.update(
@@ -49,7 +49,7 @@ def mark_channel(channel_id: uuid.UUID, outcome: Outcome, at: datetime, took: ti
 
 def mark_tested(channel_id: uuid.UUID, outcome: Outcome, at: datetime) -> None:
     """Note how a test went: it shows whether the channel works, and switches nothing off or on."""
-    channel = Channel.objects.filter(pk=channel_id)
+    channel = Channel.every.filter(pk=channel_id)
     if outcome.succeeded:
         channel.update(last_success_at=at, failing_since=None, failed_attempts=0, last_error="")
     else:
@@ -58,10 +58,11 @@ def mark_tested(channel_id: uuid.UUID, outcome: Outcome, at: datetime) -> None:
 
 
 def _switch_off(channel_id: uuid.UUID, at: datetime) -> None:
-    """The count begins anew: who resumes the channel gives it as much time again."""
-    running = Channel.objects.filter(pk=channel_id, paused_at=None)
+    """The count begins anew: who resumes the channel gives it as much time again. The site's own goes on: nobody sees
+    it, so nobody could resume it."""
+    running = Channel.every.filter(pk=channel_id, paused_at=None, is_own=False)
     if running.update(paused_at=at, disabled_at=at, failed_attempts=0):
-        channel = Channel.objects.get(pk=channel_id)
+        channel = Channel.every.get(pk=channel_id)
         _tell(
             "disabled",
             channel,

@@ -29,12 +29,12 @@ from notifications.models import (
     Channel,
     Delivery,
     Hold,
-    Notice,
     Settlement,
     Subscription,
     Suppression,
     Waiting,
 )
+from notifications.telling import told_id
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NUMBERS = itertools.count(1)
@@ -214,6 +214,15 @@ def make_delivery(batch: Batch | None = None, **values) -> Delivery:
     return Delivery.objects.create(batch=batch, **{**defaults, **values})
 
 
+def make_told(channel: Channel | None = None, about: str = "notice", **values) -> Delivery:
+    """A delivery of what is no batch."""
+    channel, key = channel or make_channel(), f"thing {next(NUMBERS)}"
+    defaults = {"key": key, "title": "Look", "url": "https://example.com/look", "content": "{}"}
+    values = {**defaults, "next_attempt_at": NOON, "created_at": NOON, **values}
+    id = told_id(about, values["key"], channel.pk, 1, values.get("recipient", ""))
+    return Delivery.objects.create(id=id, about=about, channel=channel, **values)
+
+
 def make_attempt(delivery: Delivery | None = None, **values) -> Attempt:
     defaults = {"number": 1, "started_at": NOON, "duration": timedelta(seconds=1), "succeeded": False}
     return Attempt.objects.create(delivery=delivery or make_delivery(), **{**defaults, **values})
@@ -240,11 +249,6 @@ def make_hold(subscription: Subscription | None = None, **values) -> Hold:
 
 def make_suppression() -> Suppression:
     return Suppression.objects.create(address=f"gone{next(NUMBERS)}@example.com", reason="bounced", created_at=NOON)
-
-
-def make_notice(channel: Channel | None = None, **values) -> Notice:
-    defaults = {"key": f"thing {next(NUMBERS)}", "title": "Look", "content": "{}", "created_at": NOON}
-    return Notice.objects.create(channel=channel or make_channel(), **{**defaults, **values})
 
 
 # --- What came in, waiting to be sealed: the rows that the collector would have written

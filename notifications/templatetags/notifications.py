@@ -107,6 +107,12 @@ def delivery_state(state: str) -> str:
 
 
 @register.filter
+def about_words(about: str) -> str:
+    """`an alert`, `a notice to operators`: what a delivery is that is no batch."""
+    return Delivery.About(about).label
+
+
+@register.filter
 def told(subscription: Subscription) -> str:
     """`joins and leaves`: what of a cohort the subscription tells."""
     kinds = {"joins": subscription.send_on_addition, "leaves": subscription.send_on_removal}

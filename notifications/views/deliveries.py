@@ -35,6 +35,11 @@ SINCE = {
 }
 MOST_REPLAYED = 50
 """At once: what one page shows."""
+ABOUT = {
+    Delivery.About.BATCH: "Cohorts",
+    Delivery.About.ALERT: "Alerts",
+    Delivery.About.NOTICE: "Notices to operators",
+}
 HEAVY = ("channel__config", "batch__subscription__cohort__criteria")
 """Columns that no list shows."""
 MOST_OFFERED = 500
@@ -46,6 +51,7 @@ class Asked:
     """The filters as the address has them; what is no such value is left out."""
 
     state: str
+    about: str
     channel: uuid.UUID | None
     cohort: uuid.UUID | None
     batch: uuid.UUID | None
@@ -53,12 +59,12 @@ class Asked:
 
     @property
     def is_empty(self) -> bool:
-        return not any((self.state, self.channel, self.cohort, self.batch, self.since))
+        return not any((self.state, self.about, self.channel, self.cohort, self.batch, self.since))
 
 
 @permission_required("notifications.view_delivery", raise_exception=True)
 def deliveries(request: HttpRequest) -> HttpResponse:
-    """Deliveries, newest first, by state, channel, cohort and time."""
+    """Deliveries, newest first, by state, what they tell, channel, cohort and time."""
     asked = _asked(request.GET)
     page = page_of(_found(asked, timezone.now()), request.GET.get("page"))
     context = {
@@ -137,9 +143,10 @@ def replay_all(request: HttpRequest) -> HttpResponse:
 
 
 def _asked(query: QueryDict) -> Asked:
-    state, since = query.get("state", ""), query.get("since", "")
+    state, about, since = (query.get(name, "") for name in ("state", "about", "since"))
     return Asked(
         state=state if state in Delivery.State.values else "",
+        about=about if about in Delivery.About.values else "",
         channel=_id(query.get("channel", "")),
         cohort=_id(query.get("cohort", "")),
         batch=_id(query.get("batch", "")),
@@ -154,6 +161,7 @@ def _found(asked: Asked, now: datetime) -> QuerySet[Delivery]:
 def _narrowed(asked: Asked, now: datetime) -> QuerySet[Delivery]:
     wanted: dict[str, Any] = {
         "state": asked.state,
+        "about": asked.about,
         "channel": asked.channel,
         "batch__subscription__cohort": asked.cohort,
         "batch": asked.batch,
@@ -172,6 +180,7 @@ def _filters(asked: Asked) -> list[dict[str, Any]]:
     words = {"pending": "Waiting", "delivered": "Delivered", "dead": "Given up"}
     return [
         _filter("State", "state", asked.state, words.items()),
+        _filter("What", "about", asked.about, ABOUT.items()),
         _filter("Channel", "channel", asked.channel, Channel.objects.order_by("name").values_list("pk", "name")),
         _filter("Cohort", "cohort", asked.cohort, Cohort.objects.order_by("name").values_list("pk", "name")),
         _filter("Time", "since", asked.since, [(key, words) for key, (words, _) in SINCE.items()]),

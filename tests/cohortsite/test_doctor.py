@@ -25,7 +25,7 @@ from ingest.models import Customer, CustomerVersion, Event, SealQueue, Segment
 from notifications.batching import subscribe
 from notifications.models import Attempt, Batch, Channel, Delivery, Settlement, Subscription, Waiting
 from tests.doctor import CHECKS, assert_sound, broken_promises
-from tests.factories import make_channel, make_cohort, make_delivery, make_event, make_user
+from tests.factories import make_channel, make_cohort, make_delivery, make_event, make_told, make_user
 from tests.receivers import Answer
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
@@ -107,7 +107,9 @@ WAYS_TO_BREAK = [
     ("parts", lambda: Delivery.objects.first().delete()),
     ("parts", lambda: Delivery.objects.update(parts=2)),
     ("parts", lambda: Delivery.objects.update(part=2, parts=2)),
+    ("parts", lambda: make_told(parts=2)),
     ("ids", lambda: make_delivery(Batch.objects.first(), part=2)),
+    ("ids", lambda: Delivery.objects.filter(pk=make_told().pk).update(key="another")),
     ("attempts", lambda: Attempt.objects.update(succeeded=False)),
     ("attempts", lambda: Delivery.objects.update(attempt_count=0)),
     ("attempts", lambda: Delivery.objects.update(state="pending", attempt_count=11)),

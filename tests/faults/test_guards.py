@@ -26,8 +26,8 @@ from ingest.models import SealQueue, Segment
 from notifications.batching import settle, subscribe
 from notifications.delivery import DELAYS, deliver, replay, send_test
 from notifications.holds import decide
-from notifications.models import Attempt, Batch, Channel, Delivery, Hold, Notice, Settlement, Subscription
-from notifications.notices import send_notice
+from notifications.models import Attempt, Batch, Channel, Delivery, Hold, Settlement, Subscription
+from notifications.notices import own_channel
 from tests.factories import (
     make_batch,
     make_channel,
@@ -36,6 +36,7 @@ from tests.factories import (
     make_delivery,
     make_event,
     make_subscription,
+    make_told,
     make_user,
 )
 from tests.faults.updates import Guard, another_worker_before, guards_of, watched, without
@@ -121,13 +122,22 @@ def a_success(now, receiver) -> Stage:
     """Operators are told of a channel that works again, and of no other."""
     waiting = _waiting(receiver)
     make_channel(tells_operators=True)
-    return Stage(lambda: deliver(waiting.pk, now), lambda: Notice.objects.count())
+    return Stage(lambda: deliver(waiting.pk, now), lambda: Delivery.objects.filter(about="notice").count())
 
 
 def an_end(now, receiver) -> Stage:
     """The receiver is gone: the channel is switched off, and operators are told."""
     receiver.always = Answer(410)
     return a_success(now, receiver)
+
+
+def an_end_of_the_own(now, receiver) -> Stage:
+    """Nobody could switch it on again."""
+    receiver.always = Answer(410)
+    own = own_channel(now)
+    Channel.every.update(kind="webhook", config={"url": receiver.url, "secret": SECRET})
+    waiting = make_told(own)
+    return Stage(lambda: deliver(waiting.pk, now), lambda: list(Channel.every.values_list("paused_at")))
 
 
 def a_replay(now, receiver) -> Stage:
@@ -180,14 +190,6 @@ def a_merge(now, receiver) -> Stage:
             compact.replace(pair, "events", None, now)
 
     return Stage(act, lambda: Segment.objects.filter(replaced_at__isnull=False).count())
-
-
-def a_notice(now, receiver) -> Stage:
-    channel = make_channel(config={"url": receiver.url, "secret": SECRET}, tells_operators=True)
-    notice = Notice.objects.create(
-        key="k", channel=channel, title="t", content="{}", created_at=now, next_attempt_at=now
-    )
-    return Stage(lambda: send_notice(notice.pk, now), lambda: len(receiver.requests))
 
 
 def _waiting(receiver, **values) -> Delivery:
@@ -265,18 +267,11 @@ STORIES: dict[str, tuple[Callable[..., Stage], Guard, Callable[[], object]]] = {
         _set(Channel, paused_at=FAR, disabled_at=FAR),
     ),
     "a person paused it": (an_end, (Channel, "paused_at", "paused_at"), _set(Channel, paused_at=FAR)),
+    "it is nobody's to mend": (an_end_of_the_own, (Channel, "paused_at", "is_own"), _nothing),
     "it waits already": (a_replay, (Delivery, "replayed_after", "state"), _set(Delivery, state="pending")),
     # the list of segments
     "others published it": (a_sealing, (Segment, "published_at", "state"), _set(Segment, state="published")),
     "others merged it": (a_merge, (Segment, "replaced_at", "state"), _set(Segment, state="replaced")),
-    # the claim of a notice
-    "others tried the notice": (a_notice, (Notice, "attempt_count", "attempt_count"), _set(Notice, attempt_count=1)),
-    "others sent the notice": (a_notice, (Notice, "attempt_count", "sent_at"), _set(Notice, sent_at=FAR)),
-    "the notice was put off": (
-        a_notice,
-        (Notice, "attempt_count", "next_attempt_at"),
-        _set(Notice, next_attempt_at=FAR),
-    ),
 }
 """What happened meanwhile -> the stage, the guard, and what somebody else does."""
 

@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 
 from cohortsite.pipeline import run_cycle
+from tests.factories import make_batch, make_channel, make_delivery, make_subscription
 from tests.faults.steps import killed_at
-from tests.faults.world import LONG_LEASE, World, duplicates
+from tests.faults.world import LONG_LEASE, SECRET, World, duplicates
+from tests.receivers import Answer
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -33,3 +35,21 @@ def test_a_cycle_may_be_killed_at_every_step(now, receiver, mailbox):
         step += 1
     assert step > FEWEST_STEPS
     assert 0 < duplicates(receiver.requests) < step
+
+
+def test_a_cycle_that_switches_a_channel_off_may_be_killed_at_every_step(now, receiver):
+    """Operators are told of each channel that is gone: not never, and not twice under another id."""
+    receiver.always = lambda handler: handler.answer(Answer(410 if handler.path == "/gone" else 200))
+    make_channel(config={"url": f"{receiver.address}/operators", "secret": SECRET}, tells_operators=True)
+    step, killed, at = 0, True, now
+    while killed:
+        step, at = step + 1, at + timedelta(minutes=30)
+        channel = make_channel(name=f"Hook {step}", config={"url": f"{receiver.address}/gone", "secret": SECRET})
+        make_delivery(make_batch(make_subscription(channel=channel)), created_at=at, next_attempt_at=at)
+        killed = killed_at(step, lambda at=at: run_cycle(at))
+        for cycle in (1, 2):
+            run_cycle(at + cycle * LONG_LEASE)
+    told = [request for request in receiver.requests if request.path == "/operators"]
+    titles = {request.headers["webhook-id"]: request.json["title"] for request in told}
+    assert sorted(titles.values()) == sorted(f"Switched off: Hook {number}" for number in range(1, step + 1))
+    assert step > 5

@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from ingest.models import Scope
 from notifications.models import Channel, Delivery, Subscription
+from notifications.notices import own_channel
 from tests.factories import (
     NOON,
     make_api_key,
@@ -21,6 +22,7 @@ from tests.factories import (
     make_membership,
     make_person,
     make_subscription,
+    make_told,
 )
 
 pytestmark = pytest.mark.django_db
@@ -282,6 +284,29 @@ def test_deliveries_are_listed_newest_first_and_filtered(api):
     assert api.get("/api/deliveries/?state=lost").status_code == 400
 
 
+def test_notices_and_alerts_are_deliveries_too(api):
+    batch, alert = make_delivery(), make_told(about="alert", title="Error rate: 2 alerts")
+    mailed = make_told(own_channel(NOON), recipient="boss@example.com")
+    told = {each["id"]: each for each in api.get("/api/deliveries/").json()["results"]}
+    assert [told[str(one.pk)]["about"] for one in (batch, alert, mailed)] == ["batch", "alert", "notice"]
+    assert told[str(batch.pk)]["title"] == batch.batch.subscription.cohort.name
+    shown = told[str(alert.pk)]
+    assert (shown["title"], shown["url"]) == ("Error rate: 2 alerts", alert.url)
+    assert [shown[name] for name in ("batch", "cohort", "subscription", "sequence")] == [None] * 4
+    assert (shown["channel"], told[str(mailed.pk)]["channel"]) == (str(alert.channel_id), None)
+    assert [each["id"] for each in api.get("/api/deliveries/?about=alert").json()["results"]] == [str(alert.pk)]
+    assert api.get(f"/api/deliveries/{mailed.pk}/").json()["content"] == {}
+
+
+def test_the_own_channel_of_the_site_cannot_be_seen_or_used(api):
+    own, cohort = own_channel(NOON), make_cohort()
+    assert api.get("/api/channels/").json()["results"] == []
+    assert api.get(f"/api/channels/{own.pk}/").status_code == 404
+    assert api.post(f"/api/channels/{own.pk}/test/").status_code == 404
+    refused = api.post("/api/subscriptions/", {"cohort": str(cohort.pk), "channel": str(own.pk)})
+    assert refused.status_code == 400
+
+
 def test_deliveries_are_not_written_over_http(api):
     delivery = make_delivery()
 
@@ -303,11 +328,11 @@ def test_no_filter_makes_the_site_fail(api, name, wrong):
 @pytest.mark.parametrize("path", ["channels", "subscriptions", "deliveries"])
 def test_a_list_costs_the_same_queries_for_every_length(api, path, count, django_assert_num_queries):
     for _ in range(count):
-        make_delivery(make_batch())
+        make_told(make_delivery(make_batch()).channel)
     api.get(f"/api/{path}/")  # notes the use of the key, once a minute
 
     with django_assert_num_queries(2):
-        assert len(api.get(f"/api/{path}/").json()["results"]) == count
+        assert len(api.get(f"/api/{path}/").json()["results"]) == (2 * count if path == "deliveries" else count)
 
 
 # --- Who may

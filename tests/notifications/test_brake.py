@@ -14,7 +14,7 @@ from ingest.columns import open_columns
 from ingest.silence import silence
 from notifications.batching import due_subscriptions, settle, subscribe
 from notifications.holds import LOOK_AGAIN, decide, hold_of
-from notifications.models import Batch, Hold, Notice, Settlement
+from notifications.models import Batch, Delivery, Hold, Settlement
 from tests.factories import make_channel, make_cohort, make_customer, make_event, make_person, make_user
 from tests.notifications.history import move, start
 from tests.notifications.test_batching import told
@@ -181,7 +181,7 @@ def test_operators_are_told_once_that_something_is_held(cohort, people, now):
     move(cohort, now + PERIOD, added=people[:20])
     settle(subscription, now + PERIOD)
     settle(subscription, now + PERIOD + LOOK_AGAIN)
-    notice = Notice.objects.get()
+    notice = Delivery.objects.get(about="notice")
     assert notice.title == "Held: Quiet for a week to Growth team"
     assert "20 customers would be told of at once, more than 15." in notice.content
 

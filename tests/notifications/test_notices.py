@@ -1,4 +1,4 @@
-"""What operators are told: by the channels chosen for it, once, and again until it arrives."""
+"""Operators are told of what needs them: once, on the channels that they chose, in each channel's own way."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from cohortsite.pipeline import run_cycle
-from notifications.models import Notice
-from notifications.notices import DELAYS, due_notices, send_notice, tell_operators
+from notifications.delivery import deliver, due_deliveries
+from notifications.models import Channel, Delivery
+from notifications.notices import tell_operators
 from tests.factories import make_channel, make_person
 from tests.receivers import Answer
 
@@ -29,7 +30,7 @@ def test_every_channel_of_the_operators_tells_in_its_own_way(webhook, receiver, 
     make_channel("email", config={"recipients": ["a@example.com", "b@example.com"]}, tells_operators=True)
     make_channel(name="of customers only")
     assert tell_operators(*HELD, now) == 4
-    assert len(run_cycle(now).notices) == 4
+    assert [attempt.succeeded for attempt in run_cycle(now).attempts] == [True] * 4
     [request] = receiver.requests
     assert request.verified(SECRET) == {
         "type": "operators.notice",
@@ -47,59 +48,53 @@ def test_every_channel_of_the_operators_tells_in_its_own_way(webhook, receiver, 
     assert mail["Subject"] == HELD[1]
     assert HELD[2] in mail.get_body(("plain",)).get_content()
     assert HELD[3] in mail.get_body(("html",)).get_content()
-    assert run_cycle(now + timedelta(days=9)).notices == []
+    assert run_cycle(now + timedelta(days=9)).attempts == []
 
 
 def test_of_the_same_thing_a_channel_tells_once_and_never_of_itself(webhook, now):
     other = make_channel(tells_operators=True)
     tell_operators(*HELD, now, besides=other)
     tell_operators(*HELD, now + timedelta(hours=1), besides=other)
-    assert Notice.objects.get().channel == webhook
+    assert Delivery.objects.get().channel == webhook
 
 
-def test_a_notice_that_does_not_arrive_is_tried_again_and_given_up_in_the_end(webhook, receiver, now):
-    receiver.always = Answer(500)
+def test_a_notice_that_does_not_arrive_is_tried_again_and_shows_on_its_channel(webhook, receiver, now):
+    receiver.answers.append(Answer(500))
     tell_operators(*HELD, now)
-    for delay in (timedelta(0), *DELAYS):
-        now += delay
-        assert due_notices(now - timedelta(seconds=1)) == []
-        [due] = due_notices(now)
-        send_notice(due, now)
-    assert due_notices(now + timedelta(days=99)) == []
-    notice = Notice.objects.get()
-    assert (notice.attempt_count, notice.sent_at, notice.last_error) == (7, None, "answered 500, expected 2xx")
-
-
-def test_a_worker_that_dies_while_it_sends_leaves_the_notice_to_the_next(webhook, receiver, now, monkeypatch):
-    tell_operators(*HELD, now)
-    [due] = due_notices(now)
-
-    def die(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("notifications.notices.send", die)
-    with pytest.raises(KeyboardInterrupt):
-        send_notice(due, now)
-    monkeypatch.undo()
-    assert send_notice(due, now) is None
-    assert send_notice(due, now + DELAYS[0]).pk == due
-    assert Notice.objects.get().sent_at is not None
+    [due] = due_deliveries(now)
+    deliver(due, now)
+    assert Channel.objects.get().state == "failing"
+    [attempt] = run_cycle(now + timedelta(seconds=6)).attempts
+    assert (attempt.delivery_id, attempt.number, attempt.succeeded) == (due, 2, True)
+    first, second = receiver.requests
+    assert first.body == second.body
 
 
 def test_notices_wait_while_their_channel_is_paused(webhook, receiver, now):
     tell_operators(*HELD, now)
     webhook.paused_at = now
     webhook.save()
-    assert due_notices(now) == []
-    assert send_notice(Notice.objects.get().pk, now) is None
-    assert receiver.requests == []
+    assert run_cycle(now).attempts == []
+    webhook.paused_at = None
+    webhook.save()
+    assert len(run_cycle(now + timedelta(days=1)).attempts) == 1
 
 
 def test_a_person_is_told_by_mail_without_any_channel(mailbox, now):
     owner = make_person(email="owner@example.com")
     assert tell_operators(*HELD, now, owner=owner) == 1
     tell_operators(*HELD, now, owner=owner)
-    [due] = due_notices(now)
-    send_notice(due, now)
+    run_cycle(now)
     assert [mail.recipients for mail in mailbox.mails] == [["owner@example.com"]]
-    assert due_notices(now + timedelta(days=9)) == []
+    assert run_cycle(now + timedelta(days=9)).attempts == []
+    assert not Channel.objects.exists(), "nobody sees, chooses or changes the site's own channel"
+
+
+def test_one_address_that_is_refused_does_not_keep_the_others_from_their_mail(mailbox, now):
+    for name in ("ann", "bob", "cleo"):
+        make_person(email=f"{name}@example.com")
+    mailbox.refusals["bob@example.com"] = "550 no such person"
+    tell_operators(*HELD, now)
+    run_cycle(now)
+    assert sorted(mail.recipients for mail in mailbox.mails) == [["ann@example.com"], ["cleo@example.com"]]
+    assert Delivery.objects.get(recipient="bob@example.com").state == "dead"

@@ -51,7 +51,6 @@ def describe(report: CycleReport, at: datetime) -> list[str]:
     for attempt in report.attempts:
         outcome = "delivered" if attempt.succeeded else f"failed: {attempt.error}"
         lines.append(f"  delivery {attempt.delivery_id}, attempt {attempt.number}: {outcome}")
-    lines += [f"  notice to {notice.channel}: {notice.title}" for notice in report.notices]
     lines += [f"  FAILED {fault}" for fault in report.faults]
     return lines
 

@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from notifications.channels import CHANNELS
 from notifications.delivery import deliver
+from notifications.message import NoticeText
 from notifications.models import Delivery
+from notifications.notices import own_channel
 from tests.factories import (
     make_attempt,
     make_batch,
@@ -19,6 +21,7 @@ from tests.factories import (
     make_cohort,
     make_delivery,
     make_subscription,
+    make_told,
 )
 from tests.notifications.messages import STORABLE, entry, message
 from tests.notifications.views.test_subscribe import client_of
@@ -63,15 +66,41 @@ def test_it_is_filtered_by_state_channel_cohort_batch_and_time(operator):
     assert listed(operator, since="1h", state="dead") == []
 
 
+def test_notices_and_alerts_stand_among_them_and_are_filtered(operator, now):
+    batch = make_one(created_at=now)
+    notice = make_told(title="Switched off: <Hook>", created_at=now + timedelta(minutes=1))
+    alert = make_told(make_channel("slack"), "alert", title="Error rate", created_at=now + timedelta(minutes=2))
+    assert listed(operator) == [alert.pk, notice.pk, batch.pk]
+    assert listed(operator, about="alert") == [alert.pk]
+    assert listed(operator, about="notice") == [notice.pk]
+    assert listed(operator, about="batch") == [batch.pk]
+    shown = operator.get(reverse("deliveries")).content.decode()
+    for words in ("Switched off: &lt;Hook&gt;", "an alert", "a notice to operators", notice.url):
+        assert words in shown
+
+
+def test_the_page_of_a_notice_to_a_person_shows_who_was_told_and_what(operator, now):
+    notice = NoticeText("1", now, "Switched off: Hook", "Mend it.", "https://example.com/channels/")
+    content = CHANNELS["email"].write_notice(notice)
+    told = make_told(own_channel(now), title=notice.title, recipient="boss@example.com", content=content)
+    shown = operator.get(reverse("delivery", args=[told.pk])).content.decode()
+    for words in ("Switched off: Hook to Mail to people of this site", "boss@example.com", "Mend it.", told.url):
+        assert words in shown
+    assert "Mend it." in operator.get(reverse("delivery_mail", args=[told.pk])).content.decode()
+
+
 def test_filters_that_are_no_such_value_are_left_out(operator):
     made = make_one()
-    assert listed(operator, state="x", channel="x", cohort="'", batch="\x00", since="x", page="x") == [made.pk]
+    assert listed(operator, state="x", about="x", channel="x", cohort="'", batch="\x00", since="x", page="x") == [
+        made.pk
+    ]
 
 
 def test_a_long_log_is_paged_without_being_counted(operator, now, django_assert_max_num_queries):
     batch = make_batch(make_subscription())
     for number in range(60):
-        make_delivery(batch, part=number, created_at=now + timedelta(seconds=number))
+        made = {"created_at": now + timedelta(seconds=number)}
+        make_delivery(batch, part=number, **made) if number % 2 else make_told(**made)
     with django_assert_max_num_queries(8) as queries:  # one of them finds what is held
         assert len(listed(operator)) == 50
     assert not any("COUNT(" in query["sql"] for query in queries)
