@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cohortsite.pipeline import run_cycle
-from tests.factories import make_batch, make_channel, make_delivery, make_subscription
+from tests.factories import make_channel, make_told
 from tests.faults.steps import killed_at
 from tests.faults.world import LONG_LEASE, SECRET, World, duplicates
 from tests.receivers import Answer
@@ -45,7 +45,7 @@ def test_a_cycle_that_switches_a_channel_off_may_be_killed_at_every_step(now, re
     while killed:
         step, at = step + 1, at + timedelta(minutes=30)
         channel = make_channel(name=f"Hook {step}", config={"url": f"{receiver.address}/gone", "secret": SECRET})
-        make_delivery(make_batch(make_subscription(channel=channel)), created_at=at, next_attempt_at=at)
+        make_told(channel, created_at=at, next_attempt_at=at)
         killed = killed_at(step, lambda at=at: run_cycle(at))
         for cycle in (1, 2):
             run_cycle(at + cycle * LONG_LEASE)
