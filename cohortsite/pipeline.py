@@ -23,6 +23,8 @@ from cohorts.refresh import due_cohorts, refresh_cohorts
 from ingest.columns import open_columns
 from ingest.columns.interface import Sealed
 from ingest.models import SealQueue
+from notifications.alerts.models import Alert
+from notifications.alerts.watch import due_rules, shared_passes, watch
 from notifications.batching import due_subscriptions, settle
 from notifications.dispatch import TURN, deliver_waiting, due_channels
 from notifications.models import Attempt, Batch, Subscription
@@ -37,6 +39,8 @@ class CycleReport:
 
     sealed: Sealed = field(default_factory=lambda: Sealed(events=0, versions=0))
     evaluations: list[Evaluation] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    "Those that opened or ended."
     batches: list[Batch] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -49,6 +53,9 @@ def run_cycle(now: datetime) -> CycleReport:
         report.sealed = open_columns().seal(now)
     with report_faults(report, "evaluation"):
         report.evaluations = refresh_cohorts(due_cohorts(now), now)
+    for rules in shared_passes(due_rules(now)).values():
+        with report_faults(report, f"alert rules {', '.join(map(str, rules))}"):
+            report.alerts += watch(rules, now)
     for subscription in due_subscriptions(now):
         with report_faults(report, f"batch for {subscription}"):
             report.batches += present(settle(subscription, now))
@@ -64,6 +71,7 @@ def run_cycle(now: datetime) -> CycleReport:
 class UnitKind(StrEnum):
     SEAL = "seal"
     COHORT = "cohort"
+    ALERTS = "alerts"
     SUBSCRIPTION = "subscription"
     CHANNEL = "channel"
     BACKTEST = "backtest"
@@ -71,7 +79,8 @@ class UnitKind(StrEnum):
 
 @dataclass(frozen=True)
 class Unit:
-    """A piece of work that one process does at a time; `pk` names its row, nothing for sealing."""
+    """A piece of work that one process does at a time. `pk` names its row, for alerts the pass that rules share;
+    nothing for sealing."""
 
     kind: UnitKind
     pk: str = ""
@@ -81,6 +90,7 @@ def due_units(now: datetime) -> list[Unit]:
     """What there is to do at `now`, in the order of the pipeline. Finding a unit twice does no harm."""
     units = [Unit(UnitKind.SEAL)] if SealQueue.objects.exists() else []
     units += [Unit(UnitKind.COHORT, str(cohort.pk)) for cohort in due_cohorts(now)]
+    units += [Unit(UnitKind.ALERTS, shared) for shared in shared_passes(due_rules(now))]
     units += [Unit(UnitKind.SUBSCRIPTION, str(subscription.pk)) for subscription in due_subscriptions(now)]
     units += [Unit(UnitKind.CHANNEL, str(channel.pk)) for channel in due_channels(now)]
     units += [Unit(UnitKind.BACKTEST, str(pk)) for pk in due_backtests(now)]
@@ -95,6 +105,9 @@ def run_unit(unit: Unit, now: datetime) -> None:
         case UnitKind.COHORT:
             due = [cohort for cohort in Cohort.objects.filter(pk=unit.pk) if cohort.is_due(now)]
             refresh_cohorts(with_due(due, now), now)
+        case UnitKind.ALERTS:
+            if rules := shared_passes(due_rules(now)).get(unit.pk):
+                watch(rules, now)
         case UnitKind.SUBSCRIPTION:
             for subscription in Subscription.objects.filter(pk=unit.pk):
                 settle(subscription, now)

@@ -27,7 +27,9 @@ logger = logging.getLogger(__name__)
 
 TICK = "tick"
 STAGES = list(UnitKind)
-AS_OF_THE_TICK = (UnitKind.COHORT, UnitKind.SUBSCRIPTION)
+AS_OF_THE_TICK = (UnitKind.COHORT, UnitKind.ALERTS, UnitKind.SUBSCRIPTION)
+AFTER_SEALING = (UnitKind.COHORT, UnitKind.ALERTS)
+"""They would miss what waits to be sealed."""
 REPEATED = (UnitKind.CHANNEL, UnitKind.BACKTEST)
 KEPT = timedelta(days=7)
 """How long q2 keeps a failed task; it deletes only successful ones itself."""
@@ -79,7 +81,8 @@ def follows(unit: Unit, done: Unit, succeeded: bool) -> bool:
 def enqueue(units: Sequence[Unit], at: datetime, done: Unit | None = None) -> None:
     """Give the pool what it can soon do as of `at`: never a unit twice, never more than two for each worker.
 
-    While sealing is due or under way no cohort is taken: it would miss the newest events for a whole period. `done`
+    While sealing is due or under way no cohort is taken: it would miss the newest events for a whole period. Nor are
+    alert rules, of which each interval is judged once. `done`
     is the unit that asks: q2 still holds its task, but it takes no room and holds nothing up.
     """
     taken = taken_groups(timezone.now()) - {TICK}
@@ -89,7 +92,7 @@ def enqueue(units: Sequence[Unit], at: datetime, done: Unit | None = None) -> No
     for unit in units:
         if len(taken) >= 2 * settings.WORKERS:
             return
-        if group_of(unit) not in taken and not (sealing and unit.kind == UnitKind.COHORT):
+        if group_of(unit) not in taken and not (sealing and unit.kind in AFTER_SEALING):
             async_task("cohortsite.schedules.work", str(unit.kind), unit.pk, at, group=group_of(unit))
             taken.add(group_of(unit))
 

@@ -1,0 +1,103 @@
+"""What is told of alerts: one message for all that opened, resolved or is reminded of in a rule's turn."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.conf import settings
+from django.urls import reverse
+
+from ingest.columns.interface import Snapshot
+from ingest.models import Customer, CustomerKind
+from notifications.alerts.chart import draw
+from notifications.alerts.definition import Definition
+from notifications.alerts.groups import Group
+from notifications.alerts.metric import COUNT, Share
+from notifications.alerts.models import Alert
+from notifications.alerts.outcome import Outcome
+from notifications.alerts.plan import Plan
+from notifications.message import AlertChart, AlertEntry, AlertText, ChartPoint, Happened, RuleInfo, Said, Unit
+from notifications.models import Delivery
+
+CUSTOMERS = tuple(f"{kind}_id" for kind in CustomerKind)
+POINTS = 48
+"""Intervals in the chart of a message, up to the newest."""
+
+
+def compose(snapshot: Snapshot, outcome: Outcome, now: datetime) -> list[Delivery]:
+    """What a rule's turn sends, not saved: for each kind of message and each of its channels. Raises ColumnsDamaged."""
+    for happened in outcome.told:
+        write_text(snapshot, outcome, happened, now)
+    return []
+
+
+def write_text(snapshot: Snapshot, outcome: Outcome, happened: Happened, now: datetime) -> AlertText:
+    """The message of what happened to some alerts of a rule. Raises ColumnsDamaged."""
+    standing, alerts = outcome.standing, outcome.told[happened]
+    rule, plan = standing.rule, standing.plan
+    last = standing.numbers[-1] if standing.numbers else plan.grid.number(rule.judged_until)
+    definition, names = plan.definition, _names(alerts)
+    entries = tuple(_entry(alert, names) for alert in alerts)
+    return AlertText(
+        id=str(uuid.uuid5(rule.pk, f"{rule.turn} {happened}")),
+        happened=happened,
+        created_at=now,
+        rule=RuleInfo(str(rule.pk), rule.name, _address("alert_rule", rule.pk)),
+        interval_from=plan.grid.start(last),
+        interval_to=plan.grid.border(last),
+        metric=Said(definition.metric.words(), definition.document["metric"]),
+        condition=Said(definition.condition.words(definition.frame), definition.document["condition"]),
+        alerts=entries,
+        count=len(alerts),
+        not_watched=outcome.unwatched,
+        chart=_chart(snapshot, plan, happened, alerts[0], last, entries[0].title),
+        unit=_unit(definition),
+        zone=rule.time_zone,
+    )
+
+
+def _entry(alert: Alert, names: Mapping[tuple[str, str], str]) -> AlertEntry:
+    values = [(names.get((field, str(value))) or str(value)) for field, value in alert.group.items()]
+    return AlertEntry(
+        id=str(alert.pk),
+        state=alert.state,
+        value=alert.value,
+        low=alert.low,
+        high=alert.high,
+        sentence=alert.resolved_sentence or alert.sentence,
+        opened_at=alert.opened_at,
+        url=_address("alert", alert.pk),
+        group=alert.group,
+        title=", ".join(values),
+        resolved_at=alert.resolved_at,
+    )
+
+
+def _names(alerts: Sequence[Alert]) -> dict[tuple[str, str], str]:
+    """What customers among the groups are called, by field and id."""
+    asked = {(field, value) for alert in alerts for field, value in alert.group.items() if field in CUSTOMERS}
+    rows = Customer.objects.filter(external_id__in={value for _, value in asked})
+    named = {(f"{row.kind}_id", row.external_id): row.name for row in rows.only("kind", "external_id", "profile")}
+    return {key: named[key] for key in asked if named.get(key)}
+
+
+def _chart(snapshot: Snapshot, plan: Plan, happened: Happened, alert: Alert, last: int, title: str) -> AlertChart:
+    [drawn] = draw(snapshot, plan, range(last - POINTS + 1, last + 1), [Group(alert.group)])
+    points = tuple(ChartPoint(point.start, point.value, point.low, point.high) for point in drawn.points)
+    moment = alert.resolved_at if happened == Happened.RESOLVED else alert.opened_at
+    marked = tuple(point.start for point in drawn.points if point.end == moment)
+    return AlertChart(points, marked, title)
+
+
+def _unit(definition: Definition) -> Unit:
+    metric = definition.metric
+    if isinstance(metric, Share):
+        return Unit.SHARE
+    measured = metric.figure not in (COUNT, "distinct")
+    return Unit.MILLISECONDS if measured and metric.name == "duration_ms" else Unit.NUMBER
+
+
+def _address(name: str, pk: uuid.UUID) -> str:
+    return f"{settings.SITE_URL}{reverse(name, args=[pk])}"
