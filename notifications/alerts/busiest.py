@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,10 @@ class Busiest:
 
     watched: np.ndarray
     others: int
+
+    def among(self, numbers: Collection[int]) -> Busiest:
+        """With those of the watched groups alone."""
+        return replace(self, watched=self.watched[np.isin(self.watched, list(numbers))])
 
 
 def trailing(grid: Grid) -> int:

@@ -6,7 +6,7 @@ from how the groups stood before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -139,9 +139,9 @@ class Reading:
         return Track(numbers, past, task.plan.definition.condition.judge(past, task.plan.definition.frame))
 
 
-def read(snapshot: Snapshot, tasks: Sequence[Task]) -> Reading:
-    """Read for tasks whose plans share a pass; none of them is without intervals. Raises TooManyGroups and
-    ColumnsDamaged."""
+def read(snapshot: Snapshot, tasks: Sequence[Task], only: Callable[[Group], bool] | None = None) -> Reading:
+    """Read for tasks whose plans share a pass; none of them is without intervals. With `only`, of the watched groups
+    those for which it is true. Raises TooManyGroups and ColumnsDamaged."""
     plan = tasks[0].plan
     groups = Groups(plan.definition.group_by)
     reader = Reader(snapshot, plan.grid, groups)
@@ -151,6 +151,9 @@ def read(snapshot: Snapshot, tasks: Sequence[Task]) -> Reading:
         return Reading(tasks, groups, None, first, read_series(reader, asked, last))
     watched = find_busiest(reader, asked, [task.plan.definition.most_groups for task in tasks], first, last)
     among = {number for of_task in watched for one in of_task for number in one.watched.tolist()}
+    if only is not None:
+        among = {number for number, group in groups.named(among).items() if only(group)}
+        watched = [[one.among(among) for one in of_task] for of_task in watched]
     for task in tasks:
         among |= set(groups.find([group.values for group in task.states])) - {None}
     series = read_series(reader, asked, last, sorted(among)) if among else None

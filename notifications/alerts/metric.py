@@ -81,7 +81,7 @@ class Share:
 
     def say(self, value: float) -> str:
         """A value of it as people read it: `4.2%`."""
-        return say_percent(round(value, 4))
+        return say_percent(round(float(value), 4))
 
 
 Metric = Figure | Share

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import ceil
+from zlib import crc32
 
 from ingest.columns import open_columns
 from notifications.alerts.chart import Drawn, draw
@@ -17,6 +19,9 @@ from notifications.alerts.plan import Plan
 USUAL_DAYS = 30
 MOST_POINTS, MOST_CHARTS = 1_500, 5
 """Intervals that are drawn, the newest ones; groups that are."""
+
+MOST_AT_ONCE = 15_000
+"""Intervals of groups in one part of a replay that is slow."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,21 @@ class WouldBe:
     sentence: str
     resolved_at: datetime | None = None
     resolved_sentence: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several shares of a rule's groups, where all of them take too long at once; they are counted from 0."""
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, group: Group) -> bool:
+        """Whether the group is in it: always the same one."""
+        return crc32(group.key.encode()) % self.of == self.number
+
+
+WHOLE = Part()
 
 
 @dataclass(frozen=True)
@@ -52,19 +72,28 @@ def replay(
     *,
     points: int = MOST_POINTS,
     charts: int = MOST_CHARTS,
+    part: Part = WHOLE,
 ) -> Replayed:
     """What the rule of the plan would have done if it had been made `days` ago, and the newest `points` intervals of
-    at most so many `charts`. Raises TooManyGroups and ColumnsDamaged."""
+    at most so many `charts`; only for the groups of the `part`. Raises TooManyGroups and ColumnsDamaged."""
     since = now - timedelta(days=days)
     numbers = plan.due(since, now)
     if not numbers:
         return Replayed(since, [], [], 0)
     with open_columns().snapshot(now) as snapshot:
-        reading = read(snapshot, [Task(plan, numbers)])
+        reading = read(snapshot, [Task(plan, numbers)], part.has if part.of > 1 else None)
         judgement = reading.judge(0)
         groups = _most_interesting(reading, judgement.happenings)[:charts]
         drawn = draw(snapshot, plan, numbers[-points:], groups) if points and charts else []
     return Replayed(since, alerts_of(plan, judgement.happenings), drawn, judgement.unwatched)
+
+
+def parts_of(plan: Plan, now: datetime, days: int = USUAL_DAYS) -> int:
+    """In how many parts a replay stays short."""
+    asked, intervals = plan.definition, len(plan.due(now - timedelta(days=days), now))
+    if not asked.group_by or not asked.condition.is_slow:
+        return 1
+    return ceil(asked.most_groups / max(1, MOST_AT_ONCE // max(intervals, 1)))
 
 
 def alerts_of(plan: Plan, happenings: Sequence[Happening]) -> list[WouldBe]:

@@ -8,15 +8,18 @@ from rest_framework.routers import SimpleRouter
 from notifications.alerts.api.alerts import AlertViewSet
 from notifications.alerts.api.maintenance import MaintenanceViewSet
 from notifications.alerts.api.rules import AlertRuleViewSet
-from notifications.alerts.views import actions, alert, alerts, builder, editing, maintenance, rule, rules, saving
+from notifications.alerts.views import actions, alert, alerts, builder, editing, maintenance, rule, rules, saving, trial
 
 pages = [
     path("alert-rules/", rules.rules, name="alert_rules"),
     path("alert-rules/new/", editing.new_rule, name="new_alert_rule"),
     path("alert-rules/save/", saving.save_rule, name="save_alert_rule"),
     path("alert-rules/builder/", builder.builder, name="alert_rule_builder"),
+    path("alert-rules/try/", trial.trial, name="try_alert_rule"),
+    path("alert-rules/sparklines/", rules.sparklines, name="alert_rule_sparklines"),
     path("alert-rules/builder/groups/", builder.group_fields, name="alert_group_fields"),
     path("alert-rules/<uuid:pk>/", rule.rule, name="alert_rule"),
+    path("alert-rules/<uuid:pk>/chart/", rule.rule_chart, name="alert_rule_chart"),
     path("alert-rules/<uuid:pk>/edit/", editing.edit_definition, name="edit_alert_rule"),
     path("alert-rules/<uuid:pk>/settings/", saving.rule_settings, name="alert_rule_settings"),
     path("alert-rules/<uuid:pk>/duplicate/", editing.duplicate_rule, name="duplicate_alert_rule"),

@@ -30,7 +30,7 @@ from notifications.alerts.conditions import CONDITIONS
 from notifications.alerts.definition import KEYS, USUAL_GROUPS, VERSION, Definition, parse
 from notifications.alerts.intervals import EVERY
 
-__all__ = ["BLANK", "RuleDraft", "rule_draft_from", "rule_draft_of"]
+__all__ = ["BLANK", "RuleDraft", "rule_draft_from", "rule_draft_in", "rule_draft_of"]
 
 BLANK: dict[str, Any] = {
     "version": VERSION,
@@ -249,13 +249,17 @@ def rule_draft_of(document: Mapping[str, Any] | None = None, *, time_zone: str =
     return RuleDraft(dict(document) if document else BLANK, time_zone)
 
 
-def rule_draft_from(data: QueryDict) -> RuleDraft:
-    """The draft of its own form, posted, or of an address with `criteria` and `time_zone`."""
-    time_zone = read_time_zone(data.get("time_zone", ""))
+def rule_draft_in(data: QueryDict) -> RuleDraft:
+    """The draft that an address or a part of a page hands on, as `criteria` and `time_zone`."""
     given = read_criteria(data.get("criteria", ""))
-    if "fingerprint" not in data:
-        return rule_draft_of(given, time_zone=time_zone)
+    return rule_draft_of(given, time_zone=read_time_zone(data.get("time_zone", "")))
+
+
+def rule_draft_from(data: QueryDict) -> RuleDraft:
+    """The draft of its own form, posted."""
+    handed_on = rule_draft_in(data)
+    time_zone = handed_on.time_zone
     inputs = [(name, value) for name, values in data.lists() for value in values]
     document = read_form(inputs, ZoneInfo(time_zone), roots=KEYS, forms=FORMS)
-    last_valid = rule_draft_of(given).criteria if given else ""
+    last_valid = handed_on.criteria if data.get("criteria") else ""
     return RuleDraft(fit_rule({"version": VERSION, **document}), time_zone, last_valid)

@@ -33,6 +33,7 @@ class Anomaly(Condition):
 
     direction: str
     sensitivity: str
+    is_slow = True
 
     def words(self, frame: Frame) -> str:
         return f"is {SIDES[self.direction]} expected by its own past ({self.sensitivity} sensitivity)"

@@ -81,6 +81,8 @@ class Condition(ABC):
 
     forgotten_after = timedelta(days=1)
     "How long nothing could be said of a group until its alert ends."
+    is_slow = False
+    "Whether judging many intervals of many groups takes long."
 
     @abstractmethod
     def words(self, frame: Frame) -> str:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from cohorts.edit import EditedMeanwhile
-from notifications.alerts.builder import RuleDraft, rule_draft_from, rule_draft_of
+from notifications.alerts.builder import RuleDraft, rule_draft_from, rule_draft_in, rule_draft_of
 from notifications.alerts.definition import Definition
 from notifications.alerts.edit import edit_rule
 from notifications.alerts.listing import OPEN, rule_in_words
@@ -34,7 +34,7 @@ class VersionForm(forms.Form):
 @may_add
 def new_rule(request: HttpRequest) -> HttpResponse:
     """The editor of a rule that is not there yet, of the definition in the address or a usual one."""
-    return _page(request, "New alert rule", rule_draft_from(request.GET), name=request.GET.get("name", ""))
+    return _page(request, "New alert rule", rule_draft_in(request.GET), name=request.GET.get("name", ""))
 
 
 @require_GET

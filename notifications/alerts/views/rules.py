@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
+from contextlib import suppress
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.http import require_GET
 
 from cohorts.paging import page_of
+from ingest.columns import ColumnsDamaged
+from notifications.alerts.charts import sparks_of
 from notifications.alerts.listing import describe_rules, list_rules
 from notifications.alerts.models import AlertRule
 from notifications.alerts.recipes import offers
@@ -35,3 +42,22 @@ def rules(request: HttpRequest) -> HttpResponse:
         "recipes": offers() if none_yet else [],
     }
     return render(request, "alerts/rules/list.html", context)
+
+
+@may_see
+@require_GET
+def sparklines(request: HttpRequest) -> HttpResponse:
+    """What the metrics of a page of rules were lately, for the places that wait for it there."""
+    found = AlertRule.objects.filter(pk__in=_ids(request.GET.get("of", "")))
+    sparks: dict[uuid.UUID, Any] = {}
+    with suppress(ColumnsDamaged):
+        sparks = sparks_of(list(found), timezone.now())
+    return render(request, "alerts/rules/sparklines.html", {"sparks": sparks})
+
+
+def _ids(text: str) -> list[uuid.UUID]:
+    found = []
+    for part in text.split(",")[:PAGE_SIZE]:
+        with suppress(ValueError):
+            found.append(uuid.UUID(part))
+    return found

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from notifications.alerts.builder import RuleDraft, rule_draft_from
+from notifications.alerts.builder import RuleDraft, rule_draft_in
 from notifications.alerts.definition import Definition
 from notifications.alerts.edit import create_rule, edit_rule
 from notifications.alerts.forms import RuleForm
@@ -28,7 +28,7 @@ UNFINISHED = "Close this and finish the rule first: "
 def save_rule(request: HttpRequest) -> HttpResponse:
     """The dialog that saves a new rule, of the definition that is handed in."""
     given = request.POST or request.GET
-    draft = rule_draft_from(given)
+    draft = rule_draft_in(given)
     if request.method == "GET":
         form = RuleForm(initial={"name": given.get("name", "")})
         return render(request, DIALOG, _context(form, reverse("save_alert_rule"), draft=draft))
