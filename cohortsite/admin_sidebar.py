@@ -15,6 +15,11 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Backtests", "history_toggle_off", "cohorts.backtest"),
         ("Edits of lists", "playlist_add", "cohorts.listedit"),
     ],
+    "Alerts": [
+        ("Alert rules", "crisis_alert", "alerts.alertrule"),
+        ("Alerts", "notification_important", "alerts.alert"),
+        ("Maintenance", "construction", "alerts.maintenance"),
+    ],
     "Notifications": [
         ("Channels", "notifications", "notifications.channel"),
         ("Subscriptions", "rule", "notifications.subscription"),
@@ -46,6 +51,8 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Baselines", "flag", "cohorts.baseline"),
         ("Lists", "list_alt", "cohorts.cohortlist"),
         ("Moves of backtests", "timeline", "cohorts.backteststep"),
+        ("History of alerts", "work_history", "alerts.alertchange"),
+        ("Channels of rules", "alt_route", "alerts.rulechannel"),
         ("Settlements", "fact_check", "notifications.settlement"),
         ("Waiting changes", "hourglass_top", "notifications.waiting"),
         ("Attempts", "history", "notifications.attempt"),

@@ -71,6 +71,14 @@ class PausableAdmin(ModelAdmin):
     actions: Sequence[str] = ["pause_selected", "resume_selected"]
     actions_detail: Sequence[str] = ["pause", "resume"]
 
+    def get_deleted_objects(
+        self, objs: QuerySet[Any] | Sequence[Any], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What the pipeline wrote of an object, which nobody may delete by itself, goes with it."""
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        written = [model for model, its in self.admin_site._registry.items() if isinstance(its, ReadOnlyAdmin)]
+        return deleted, counts, missing - {model._meta.verbose_name for model in written}, protected
+
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """The buttons on a page, of pause and resume only the one that does something."""
         paused = self.model._default_manager.filter(pk=unquote(object_id), paused_at__isnull=False).exists()

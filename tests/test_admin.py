@@ -24,6 +24,7 @@ from cohorts.models import (
 from cohortsite.admin_sidebar import GROUPS
 from cohortsite.models import Heartbeat, Process
 from ingest.models import ApiKey, Customer, CustomerVersion, Erasure, Event, Lease, Rejection, SealQueue, Segment
+from notifications.alerts.models import Alert, AlertChange, AlertRule, Maintenance, RuleChannel
 from notifications.models import (
     Attempt,
     Batch,
@@ -37,6 +38,7 @@ from notifications.models import (
 )
 from tests import factories
 from tests.factories import NOON, NUMBERS
+from tests.notifications.alerts import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -99,8 +101,15 @@ MAKERS = {
     Suppression: factories.make_suppression,
     Hold: factories.make_hold,
     Waiting: factories.make_waiting,
+    AlertRule: lambda: rows.make_alert(rows.make_rule(factories.make_channel())).rule,
+    RuleChannel: lambda: RuleChannel.objects.get(rule=rows.make_rule(factories.make_channel())),
+    Alert: lambda: rows.make_alert(
+        group={"company_id": "acme"}, acknowledged_at=NOON, acknowledged_by=factories.make_person()
+    ),
+    AlertChange: lambda: rows.make_change(by=factories.make_person()),
+    Maintenance: lambda: rows.make_maintenance(rows.make_rule(), created_by=factories.make_person()),
 }
-OURS = ("ingest", "cohorts", "notifications", "cohortsite")
+OURS = ("ingest", "cohorts", "notifications", "alerts", "cohortsite")
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
@@ -189,6 +198,9 @@ def test_a_list_can_be_searched_and_shows_no_bytes(boss, model):
         Settlement,
         Delivery,
         Attempt,
+        RuleChannel,
+        Alert,
+        AlertChange,
         Heartbeat,
         Process,
         Schedule,

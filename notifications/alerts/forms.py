@@ -62,16 +62,18 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         return {name: value for name, value in self.cleaned_data.items() if name != "channels"}
 
 
+class SilenceField(forms.TypedChoiceField):
+    """A length of silence."""
+
+    def __init__(self, **options: Any) -> None:
+        choices = [(format_period(length), words) for length, words in SILENCES.items()]
+        super().__init__(label="Tell nothing for", choices=choices, coerce=parse_period, initial="1h", **options)
+
+
 class SnoozeForm(forms.Form):
     """How long nothing is told."""
 
-    silence = forms.TypedChoiceField(
-        label="Tell nothing for",
-        choices=[(format_period(length), words) for length, words in SILENCES.items()],
-        coerce=parse_period,
-        widget=forms.RadioSelect,
-        initial="1h",
-    )
+    silence = SilenceField(widget=forms.RadioSelect)
     note = forms.CharField(label="Why", required=False, max_length=500)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Lower
 
 from cohorts.criteria import CriteriaError
 from cohorts.state import State
@@ -51,6 +51,12 @@ def list_rules(search: str) -> QuerySet[AlertRule]:
     is_open = Exists(Alert.objects.filter(OPEN, rule=OuterRef("pk")))
     found = AlertRule.objects.filter(name__icontains=search).annotate(is_off=is_open)
     return found.order_by("-is_off", Lower("name"), "pk")
+
+
+def count_open() -> Coalesce:
+    """How many alerts of a rule are open, as a column of a list of rules."""
+    of_rule = Alert.objects.filter(OPEN, rule=OuterRef("pk")).order_by().values("rule")
+    return Coalesce(Subquery(of_rule.annotate(number=Count("pk")).values("number")), 0, output_field=IntegerField())
 
 
 def describe_rules(rules: Sequence[AlertRule], now: datetime) -> list[ListedRule]:

@@ -1,11 +1,11 @@
-"""How an alert rule and an alert are doing, in a word for the pill and with what to do where something is wrong."""
+"""How rules, alerts and maintenance are doing, in a word for the pill and with what to do where something is wrong."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from cohorts.state import State
-from notifications.alerts.models import Alert, AlertRule
+from notifications.alerts.models import Alert, AlertRule, Maintenance
 
 LATE = timedelta(minutes=10)
 """How long a rule may be overdue before somebody should look: passes take turns."""
@@ -45,3 +45,10 @@ def state_of_alert(alert: Alert, now: datetime) -> State:
     if alert.snoozed_until is not None and alert.snoozed_until > now:
         return State("snoozed", "warn")
     return State("acknowledged", "info") if alert.acknowledged_at else State("open", "bad")
+
+
+def state_of_maintenance(window: Maintenance, now: datetime) -> State:
+    """What to say of a time that is not judged."""
+    if window.end <= now:
+        return State("over", "")
+    return State("going on", "warn") if window.start <= now else State("planned", "info")

@@ -7,7 +7,17 @@ import pytest
 from django.contrib.messages import get_messages
 
 from cohorts.models import Cohort, Evaluation
-from tests.factories import NOON, ON_PRO, make_cohort, make_evaluation, make_membership, make_person, make_user
+from tests.factories import (
+    NOON,
+    ON_PRO,
+    make_change,
+    make_cohort,
+    make_evaluation,
+    make_membership,
+    make_person,
+    make_subscription,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 ON_FREE = {"version": 1, "match": {"field": "metadata.plan", "op": "is", "value": "free"}}
@@ -203,6 +213,18 @@ def test_evaluations_lead_to_their_cohort(boss):
 
     assert f"{LIST}{evaluation.cohort_id}/change/" in page
     assert "The columnar copy cannot be read" in page
+
+
+def test_a_cohort_goes_with_its_history(boss):
+    cohort = make_cohort()
+    make_membership(cohort, make_user("ann"))
+    make_evaluation(cohort)
+    make_change(make_subscription(cohort=cohort).cohort)
+
+    boss.post(f"{LIST}{cohort.pk}/delete/", {"post": "yes"})
+
+    assert not Cohort.objects.exists()
+    assert not Evaluation.objects.exists()
 
 
 def test_a_cohort_that_another_uses_is_protected(boss):

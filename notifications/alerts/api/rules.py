@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -34,7 +33,7 @@ from notifications.alerts.api.preview import PreviewRuleRequestSerializer, Previ
 from notifications.alerts.api.serializers import AlertRuleSerializer, RuleChangesPageSerializer, SnoozeSerializer, read
 from notifications.alerts.busiest import TooManyGroups
 from notifications.alerts.edit import create_rule, edit_rule
-from notifications.alerts.listing import OPEN
+from notifications.alerts.listing import OPEN, count_open
 from notifications.alerts.models import Alert, AlertRule
 from notifications.alerts.replay import replay
 from notifications.alerts.upsert import upsert_rule
@@ -42,12 +41,6 @@ from notifications.models import Channel
 
 AFTER = OpenApiParameter("after", description="The cursor from the call before.")
 WRONG_CURSOR = "The cursor is not one of this rule's: read from the beginning, without one."
-
-
-def count_open() -> Coalesce:
-    """How many alerts of a rule are open, as a column of a list of rules."""
-    of_rule = Alert.objects.filter(OPEN, rule=OuterRef("pk")).order_by().values("rule")
-    return Coalesce(Subquery(of_rule.annotate(number=Count("pk")).values("number")), 0, output_field=IntegerField())
 
 
 class AlertRuleFilter(filters.FilterSet):

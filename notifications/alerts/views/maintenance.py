@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -14,9 +13,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from cohorts.paging import page_of
-from cohorts.state import State
 from notifications.alerts.forms import MaintenanceForm
 from notifications.alerts.models import Maintenance
+from notifications.alerts.state import state_of_maintenance
 from notifications.alerts.views.tabs import MAINTENANCE, RULES, tabs
 from notifications.views.answers import done
 
@@ -35,7 +34,7 @@ def maintenance(request: HttpRequest) -> HttpResponse:
         "place": RULES,
         "tabs": tabs(MAINTENANCE),
         "page": page,
-        "listed": [(window, _state(window, now)) for window in page.rows],
+        "listed": [(window, state_of_maintenance(window, now)) for window in page.rows],
         "now": now,
     }
     own = request.headers.get("HX-Target") == "maintenance-list"
@@ -79,9 +78,3 @@ def _dialog(
 ) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "address": address, "window": window}
     return render(request, DIALOG, context, status=422 if form.is_bound else 200)
-
-
-def _state(window: Maintenance, now: datetime) -> State:
-    if window.end <= now:
-        return State("over", "")
-    return State("going on", "warn") if window.start <= now else State("planned", "info")
