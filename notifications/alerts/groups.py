@@ -40,8 +40,12 @@ class Group:
 
     @cached_property
     def key(self) -> str:
-        """What tells it from the other groups of its rule, in a length that databases can index."""
-        written = json.dumps(list(self.values.values()), ensure_ascii=False, separators=(",", ":"))
+        """What tells it from the other groups of its rule, in a length that databases can index.
+
+        The order of the fields says nothing: not every database keeps it.
+        """
+        in_order = [self.values[name] for name in sorted(self.values)]
+        written = json.dumps(in_order, ensure_ascii=False, separators=(",", ":"))
         if len(written) <= LONGEST_KEY:
             return written
         return f"{written[:_CUT]} {hashlib.sha256(written.encode()).hexdigest()}"

@@ -101,6 +101,16 @@ def test_groups_that_open_together_are_worst_first_and_the_small_ones_are_counte
     assert rule.unwatched == 1
 
 
+def test_a_group_of_two_fields_is_known_again_in_whatever_order_they_are_stored():
+    make_watched(group_by=["response.status", "company_id"])
+    for hour in (NOON - HOUR, NOON):
+        calls(3, hour, company_id="a")
+    [opened] = watch_at(NOON + GRACE)
+    assert watch_at(NOON + HOUR + GRACE) == []
+    [resolved] = watch_at(NOON + 2 * HOUR + GRACE)
+    assert resolved == opened
+
+
 def test_a_group_that_is_no_longer_watched_is_until_its_alert_is_over():
     make_watched(group_by=["company_id"], most_groups=1)
     calls(3, NOON - HOUR, company_id="a")
