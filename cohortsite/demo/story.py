@@ -1,4 +1,4 @@
-"""What the demo sets up: an administrator, a key, five cohorts and whom they tell; and the state it continues from."""
+"""What the demo sets up: an administrator, a key, cohorts, alert rules and whom they tell; and where it continues."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from django.contrib.auth.models import User
 from cohorts.models import Cohort
 from ingest.keys import make_key
 from ingest.models import CustomerKind, Scope
+from notifications.alerts.edit import create_rule
+from notifications.alerts.models import AlertRule
+from notifications.alerts.recipes import RECIPES
 from notifications.batching import subscribe
 from notifications.channels.webhook import new_secret
 from notifications.models import Channel
@@ -71,6 +74,22 @@ COHORTS: dict[str, tuple[str, CustomerKind, list[dict[str, Any]]]] = {
     ),
 }
 """Key -> name, kind and criteria, all of which must hold."""
+RULES: dict[str, tuple[str, dict[str, Any]]] = {recipe.key: (recipe.title, recipe.document) for recipe in RECIPES} | {
+    "company-failing": (
+        "A company runs into server errors",
+        {
+            "version": 1,
+            "metric": {
+                "of": API_CALLS | {"where": {"field": "response.status", "op": ">=", "value": 500}},
+                "figure": "count",
+            },
+            "every": "hour",
+            "group_by": ["company_id"],
+            "condition": {"static": {"op": ">=", "value": 3}},
+        },
+    ),
+}
+"""Key -> name and definition: the ready-made rules, and one that watches each company."""
 MAILED = ("new-and-stuck", "gone-quiet")
 """The cohorts that are told by email too."""
 FIELDS = {
@@ -135,6 +154,15 @@ def make_channels(url: str, at: datetime) -> tuple[Channel, Channel]:
         defaults={"kind": "email", "created_at": at, "config": {"recipients": [RECIPIENT]}},
     )
     return hook, mail
+
+
+def make_rules(hook: Channel, mail: Channel, at: datetime) -> None:
+    """Save the alert rules as if at `at`; those that are there stay as they are."""
+    known = set(AlertRule.objects.filter(key__in=RULES).values_list("key", flat=True))
+    for key, (name, definition) in RULES.items():
+        if key not in known:
+            values = {"key": key, "name": name, "definition": definition, "time_zone": "UTC"}
+            create_rule(values, now=at, channels=[hook, mail] if key == "error-rate" else [hook])
 
 
 def subscribe_all(hook: Channel, mail: Channel, at: datetime) -> None:

@@ -30,6 +30,7 @@ pages = [
     path("alert-rules/<uuid:pk>/delete/", actions.delete_rule, name="delete_alert_rule"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/<uuid:pk>/", alert.alert, name="alert"),
+    path("alerts/<uuid:pk>/chart/", alert.alert_chart, name="alert_chart"),
     path("alerts/<uuid:pk>/behind/", alert.alert_behind, name="alert_behind"),
     path("alerts/<uuid:pk>/acknowledge/", alert.acknowledge_alert, name="acknowledge_alert"),
     path("alerts/<uuid:pk>/snooze/", alert.snooze_alert, name="snooze_alert"),

@@ -166,6 +166,7 @@ RULES: dict[str, tuple[str, str]] = {
     "delete_alert_rule": (ANALYST, ANALYST),
     "alerts": (VIEWER, VIEWER),
     "alert": (VIEWER, VIEWER),
+    "alert_chart": (VIEWER, NOBODY),
     "alert_behind": (VIEWER, NOBODY),
     "acknowledge_alert": (ANALYST, ANALYST),
     "snooze_alert": (ANALYST, ANALYST),

@@ -33,6 +33,7 @@ from cohortsite.demo.story import (
     first_state,
     make_channels,
     make_cohorts,
+    make_rules,
     subscribe_all,
 )
 from cohortsite.demo.traffic import traffic
@@ -106,6 +107,7 @@ class Command(BaseCommand):
         now = timezone.now().replace(second=0, microsecond=0)  # whole minutes, as the worker's ticks
         make_cohorts(now - REPLAYED)
         hook, mail = make_channels(self.receivers.url, now - REPLAYED)
+        make_rules(hook, mail, now - REPLAYED)
         self.receivers.secret = hook.config["secret"]
         last = Cohort.objects.filter(key__in=COHORTS).order_by("evaluated_at").values_list("evaluated_at", flat=True)[0]
         steps = int(REPLAYED / STEP)

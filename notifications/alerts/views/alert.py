@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -16,13 +17,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from cohorts.criteria import CriteriaError
-from ingest.columns import ColumnsDamaged
+from ingest.columns import ColumnsDamaged, open_columns
 from notifications.alerts.attend import acknowledge, snooze, wake
 from notifications.alerts.behind import find_behind
+from notifications.alerts.chart import draw
+from notifications.alerts.charts import Mark, Span, chart_of, maintenance_spans, points_shown, say_group
 from notifications.alerts.definition import parse
 from notifications.alerts.forms import NoteForm, SnoozeForm
+from notifications.alerts.groups import Group
 from notifications.alerts.listing import rule_in_words
 from notifications.alerts.models import Alert
+from notifications.alerts.plan import Plan
+from notifications.alerts.plans import plan_of
 from notifications.alerts.state import state_of_alert
 from notifications.alerts.views.access import find_alert, may_attend, may_see
 from notifications.alerts.views.actions import reload_page
@@ -61,6 +67,48 @@ def alert_behind(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     except (ColumnsDamaged, CriteriaError) as error:
         context["problem"] = str(error)
     return render(request, "alerts/behind.html", {"alert": found, **context})
+
+
+@may_see
+@require_GET
+def alert_chart(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The metric of its group around the moment, with what was expected."""
+    found = find_alert(pk)
+    try:
+        context = _chart(found)
+    except (ColumnsDamaged, CriteriaError) as error:
+        context = {"problem": str(error)}
+    return render(request, "alerts/alert_chart.html", {"alert": found, **context})
+
+
+def _chart(found: Alert) -> dict[str, Any]:
+    now, rule, plan = timezone.now(), found.rule, plan_of(found.rule)
+    if set(found.group) != {field.name for field in plan.definition.group_by}:
+        return {"is_regrouped": True}
+    numbers = _around(found, plan, now)
+    group = Group(found.group)
+    with open_columns().snapshot(now) as snapshot:
+        [drawn] = draw(snapshot, plan, numbers, [group])
+    marks = [Mark(found.interval_end, "Opened")]
+    if found.resolved_at:
+        marks.append(Mark(found.resolved_at, "Resolved", "added"))
+    last = plan.grid.border(numbers[-1])
+    spans = [Span(found.interval_start, found.resolved_at or last, "Alert open"), *maintenance_spans(plan)]
+    label = say_group(found.group) or plan.definition.metric.words()
+    return {
+        "chart": chart_of(plan, drawn.points, label[:120], spans, marks),
+        "is_edited": found.definition_version != rule.definition_version,
+    }
+
+
+def _around(found: Alert, plan: Plan, now: datetime) -> range:
+    """The intervals before and after the moment, up to the end of the alert and a little more if that is not far."""
+    shown, grid = points_shown(plan), plan.grid
+    moment = grid.number(found.interval_end)
+    ended = grid.number(found.resolved_at or now)
+    newest = grid.number(now - plan.definition.grace.length)
+    after = min(max(ended + shown // 8, moment + shown // 4), moment + shown)
+    return range(moment - shown * 3 // 4, max(moment, min(after, newest)) + 1)
 
 
 @require_http_methods(["GET", "POST"])
