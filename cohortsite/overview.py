@@ -22,6 +22,7 @@ from cohortsite.models import WORKER, Heartbeat
 from ingest.columns import Span, open_columns
 from ingest.columns.interface import ColumnsDamaged
 from ingest.models import Event, SealQueue, Segment
+from notifications.alerts.models import AlertRule
 from notifications.models import Channel, Delivery
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -157,7 +158,7 @@ class Check:
 
 def health(now: datetime) -> list[Check]:
     """The parts in the order in which data passes through them."""
-    return [_worker(now), _sealing(now), *_cohorts(now), *_channels()]
+    return [_worker(now), _sealing(now), *_cohorts(now), *_rules(), *_channels()]
 
 
 def _worker(now: datetime) -> Check:
@@ -206,6 +207,19 @@ def _cohorts(now: datetime) -> list[Check]:
             Check("Cohorts", "warn", f"{len(late)} late", f"Not evaluated when they should have been: {names}")
         )
     return faults or [Check("Cohorts", "good", f"{len(running):,} evaluated on time" if running else "none yet")]
+
+
+def _rules() -> list[Check]:
+    running = AlertRule.objects.filter(paused_at=None)
+    broken = running.exclude(error="").defer("definition").order_by("name")
+    faults = [
+        Check(rule.name, "bad", "could not be judged", rule.error, reverse("alert_rule", args=[rule.pk]))
+        for rule in broken[:COHORTS_SHOWN]
+    ]
+    if faults:
+        return faults
+    number = running.count()
+    return [Check("Alert rules", "good", f"{number:,} watching")] if number else []
 
 
 def _channels() -> list[Check]:

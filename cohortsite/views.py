@@ -19,7 +19,10 @@ from cohortsite import first_steps, overview
 from cohortsite.styles import EXAMPLES
 from ingest.keys import make_key
 from ingest.models import Scope
+from notifications.alerts.listing import describe_alerts, open_alerts
 from notifications.overview import held
+
+ALERTS_SHOWN = 5
 
 
 class LoginView(auth_views.LoginView):
@@ -55,6 +58,8 @@ def home(request: HttpRequest) -> HttpResponse:
         shown["deliveries"] = overview.deliveries(now)
     if steps.subscription and may("notifications.view_hold"):
         shown["held"] = held()
+    if may("alerts.view_alert"):
+        shown["alerts"] = describe_alerts(open_alerts(ALERTS_SHOWN + 1), now)
     return render(request, "cohortsite/home.html", shown)
 
 

@@ -32,7 +32,7 @@ DIALOG = "notifications/channel.html"
 @permission_required("notifications.view_channel", raise_exception=True)
 def channels(request: HttpRequest) -> HttpResponse:
     """Every channel by name; its list alone when it renews itself."""
-    page = page_of(Channel.objects.order_by("name", "pk"), request.GET.get("page"))
+    page = page_of(Channel.objects.prefetch_related("alert_rules").order_by("name", "pk"), request.GET.get("page"))
     context = {
         "title": "Channels",
         "place": "channels",
@@ -113,7 +113,7 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     try:
         found.delete()
     except ProtectedError:
-        return done("Cohorts are told there: delete those subscriptions first.", tone="bad")
+        return done("Cohorts or alert rules are told there: take the channel off them first.", tone="bad")
     return done("Deleted.", CHANGED)
 
 

@@ -119,7 +119,7 @@ def acknowledge_alert(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     def done(found: Alert, form: forms.Form) -> bool:
         return acknowledge(found, _person(request), now=timezone.now(), note=form.cleaned_data["note"])
 
-    return _dialog(request, pk, "alerts/acknowledge.html", NoteForm(request.POST or None), done, "Acknowledged.")
+    return _dialog(request, pk, "alerts/acknowledge.html", NoteForm(_given(request)), done, "Acknowledged.")
 
 
 @require_http_methods(["GET", "POST"])
@@ -131,7 +131,7 @@ def snooze_alert(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         now, given = timezone.now(), form.cleaned_data
         return snooze(found, now + given["silence"], _person(request), now=now, note=given["note"])
 
-    return _dialog(request, pk, "alerts/snooze.html", SnoozeForm(request.POST or None), done, "Snoozed.")
+    return _dialog(request, pk, "alerts/snooze.html", SnoozeForm(_given(request)), done, "Snoozed.")
 
 
 @require_POST
@@ -167,3 +167,8 @@ def _dialog(
 
 def _person(request: HttpRequest) -> User | None:
     return request.user if isinstance(request.user, User) else None
+
+
+def _given(request: HttpRequest) -> Any:
+    """What was posted, which may be nothing."""
+    return request.POST if request.method == "POST" else None

@@ -39,7 +39,7 @@ def rules(request: HttpRequest) -> HttpResponse:
         "listed": [(each, menu_of(each.rule, request.user, now)) for each in describe_rules(page.rows, now)],
         "now": now,
         "none_yet": none_yet,
-        "recipes": offers() if none_yet else [],
+        "recipes": offers() if none_yet and request.user.has_perm("alerts.add_alertrule") else [],
     }
     return render(request, "alerts/rules/list.html", context)
 

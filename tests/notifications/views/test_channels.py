@@ -127,7 +127,7 @@ def test_a_channel_is_paused_and_resumed(operator):
 def test_a_channel_in_use_is_not_deleted(operator):
     used, free = make_subscription().channel, make_channel()
     refused = operator.post(reverse("delete_channel", args=[used.pk]))
-    assert "delete those subscriptions first" in json.loads(refused.headers["HX-Trigger"])["toast"]["text"]
+    assert "take the channel off them first" in json.loads(refused.headers["HX-Trigger"])["toast"]["text"]
     operator.post(reverse("delete_channel", args=[free.pk]))
     assert list(Channel.objects.all()) == [used]
 
