@@ -125,7 +125,7 @@ def test_what_takes_long_is_tried_part_by_part_and_adds_up(client_as, events, mo
         answer = client.post(found[1], {**handed_on(one), "found": carried})
     assert seen == [f"/alert-rules/try/?part={part}" for part in (1, 2, 3)]
     assert "Would have alerted 2 times in the last 30 days." in words(answer)
-    assert {"ann-inc", "bob-inc"} <= set(re.findall(r"\w+-inc", words(answer)))
+    assert {"acme", "beta"} <= set(words(answer).split())
 
 
 @pytest.mark.parametrize("found", ["", "[]", "[1, [[1, 2, 3]]]", '[1, [["x", 1, 1]]]', "{", '["a", []]', "[[], []]"])
