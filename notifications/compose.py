@@ -157,7 +157,7 @@ def _summary(whole: Message, cohort: Cohort, zone: str) -> str:
     else:
         moved = f"{_customers(counts.removed, kind)} left"
     members = f"{counts.members:,} {'member' if counts.members == 1 else 'members'}"
-    return f"{moved} {_stretch(whole.period_from, whole.period_to, zone)}. The cohort has {members} now."
+    return f"{moved} {stretch(whole.period_from, whole.period_to, zone)}. The cohort has {members} now."
 
 
 def _customers(count: int, kind: CustomerKind) -> str:
@@ -165,7 +165,8 @@ def _customers(count: int, kind: CustomerKind) -> str:
     return f"{count:,} {words[count != 1]}"
 
 
-def _stretch(start: datetime, end: datetime, zone: str) -> str:
+def stretch(start: datetime, end: datetime, zone: str) -> str:
+    """`between 12:00 and 12:15 on 2 March 2026 (Europe/Berlin)`."""
     first, last = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))
     day, last_day = (f"{moment.day} {moment:%B %Y}" for moment in (first, last))
     if day == last_day:

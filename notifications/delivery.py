@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from time import perf_counter
@@ -20,11 +20,13 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from notifications import compose
 from notifications.channels import CHANNELS
-from notifications.channels.base import Letter, Outcome
-from notifications.message import Message
+from notifications.channels.base import ChannelKind, Letter, Outcome
+from notifications.compose_alert import alert_messages
+from notifications.message import AlertText, Message
 from notifications.models import Attempt, Channel, Delivery, Subscription
 from notifications.sending import send
 from notifications.standing import mark_channel, mark_tested
+from notifications.telling import recipients_of
 
 DELAYS = (
     timedelta(0),
@@ -94,23 +96,29 @@ def deliver(delivery_id: uuid.UUID, now: datetime) -> Attempt | None:
     return claim.attempt
 
 
-def send_test(channel: Channel, now: datetime, message: Message | None = None) -> Outcome:
+def send_test(channel: Channel, now: datetime, message: Message | AlertText | None = None) -> Outcome:
     """Send an example to the channel, the same way as everything else, once. Only the channel's state is stored,
     and of a channel that is not saved nothing. Unless given, the message is one of its first subscription.
 
     With several recipients the first failure is the outcome.
     """
     message = message or _example_for(channel, now)
-    kind = CHANNELS[channel.kind]
-    content = kind.write(message)
+    seed = message.batch if isinstance(message, Message) else str(uuid.uuid4())
+    content = _write_test(CHANNELS[channel.kind], message, str(compose.part_id(seed, 1)))
     letters = [
-        Letter(str(compose.part_id(message.batch, 1, recipient)), content, recipient)
-        for recipient in (kind.destinations(channel.config) if channel.is_readable else [""])
+        Letter(str(compose.part_id(seed, 1, recipient)), content, recipient) for recipient in recipients_of(channel)
     ]
     outcomes = [send(channel, letter) for letter in letters]
     outcome = next((outcome for outcome in outcomes if not outcome.succeeded), outcomes[-1])
     mark_tested(channel.pk, outcome, now)
     return outcome
+
+
+def _write_test(kind: ChannelKind, message: Message | AlertText, id: str) -> str:
+    if isinstance(message, Message):
+        return kind.write(message)
+    first, *_ = alert_messages(message, kind.limits)
+    return kind.write_alert(replace(first, id=id))
 
 
 def _example_for(channel: Channel, now: datetime) -> Message:

@@ -7,12 +7,13 @@ sends everything.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifications.channels import CHANNELS
-from notifications.message import one_line
+from notifications.compose_alert import alert_messages, headline
+from notifications.message import AlertText, one_line
 from notifications.models import Channel, Delivery
 
 SPACE = uuid.UUID("6f0d5ea2-6d0f-4d0c-9a53-0a4d4be4d3a4")
@@ -70,6 +71,31 @@ def deliveries_of(
         )
         for each, recipient in zip(ids, recipients, strict=True)
     ]
+
+
+def alert_deliveries(alert: AlertText, key: str, channels: Iterable[Channel]) -> list[Delivery]:
+    """What tells of the alerts on the channels, not saved. `key` begins with the rule's id and is the same for the same
+    thing, e.g. `<rule> opened <instant>`; with one alert the delivery leads to its page, else to the rule's."""
+    url = alert.alerts[0].url if len(alert.alerts) == 1 else alert.rule.url
+    thing = Thing(Delivery.About.ALERT, key, headline(alert), url)
+    return [
+        delivery
+        for channel in channels
+        for message in alert_messages(alert, CHANNELS[channel.kind].limits)
+        for delivery in deliveries_of(
+            thing,
+            channel,
+            recipients_of(channel),
+            _alert_writer(channel, message),
+            alert.created_at,
+            part=message.part,
+            parts=message.parts,
+        )
+    ]
+
+
+def _alert_writer(channel: Channel, message: AlertText) -> Callable[[str], str]:
+    return lambda id: CHANNELS[channel.kind].write_alert(replace(message, id=id))
 
 
 def tell(deliveries: Sequence[Delivery]) -> None:

@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from notifications.api import ChannelViewSet, DeliveryViewSet, HoldViewSet, SubscriptionViewSet
 from notifications.models import Hold
-from notifications.views import channels, deliveries, holds, parts, preview, subscriptions, unsubscribe
+from notifications.views import channels, charts, deliveries, holds, parts, preview, subscriptions, unsubscribe
 
 pages = [
     path("cohorts/<uuid:pk>/subscriptions/", parts.cohort_subscriptions, name="cohort_subscriptions"),
@@ -33,6 +33,7 @@ pages = [
     path("channels/suppressed/", unsubscribe.suppressions, name="suppressions"),
     path("channels/suppressed/<int:pk>/lift/", unsubscribe.lift_suppression, name="lift_suppression"),
     path("unsubscribe/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
+    path("charts/<str:token>.png", charts.signed_chart, name="signed_chart"),
     path("deliveries/", deliveries.deliveries, name="deliveries"),
     path("deliveries/replay-all/", deliveries.replay_all, name="replay_all_deliveries"),
     path("holds/", holds.holds, name="holds"),

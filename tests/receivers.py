@@ -116,7 +116,7 @@ class Receiver:
 class SlackServer(Receiver):
     """Takes incoming webhooks at /services/... and chat.postMessage at /api/, and refuses what Slack refuses.
 
-    `pings` are the mentions that a message would have made.
+    `pings` are the mentions that a message would have made; unless it `fetches`, it gets no picture that it asks for.
     """
 
     TOKEN = "xoxb-1234-abcdef"
@@ -124,6 +124,7 @@ class SlackServer(Receiver):
     def __init__(self) -> None:
         super().__init__()
         self.pings: list[str] = []
+        self.fetches = True
 
     @property
     def webhook_url(self) -> str:
@@ -138,7 +139,7 @@ class SlackServer(Receiver):
             return self.answers.popleft()
         by_bot = request.path == "/api/chat.postMessage"
         fault = _bot_fault(request) if by_bot else _webhook_fault(request)
-        fault = fault or _message_fault(request.json)
+        fault = fault or _message_fault(request.json) or ("" if self.fetches else _picture_fault(request.json))
         if not fault:
             self.pings += _mentions(request.json)
         if by_bot:
@@ -168,6 +169,10 @@ def _message_fault(message: dict[str, Any]) -> str:
     return "" if 0 < len(blocks) <= 50 and all(map(_block_is_valid, blocks)) else "invalid_blocks"
 
 
+def _picture_fault(message: dict[str, Any]) -> str:
+    return "invalid_blocks" if any(block["type"] == "image" for block in message["blocks"]) else ""
+
+
 def _block_is_valid(block: dict[str, Any]) -> bool:
     match block:
         case {"type": "header", "text": {"type": "plain_text", "text": str(text)}}:
@@ -176,6 +181,8 @@ def _block_is_valid(block: dict[str, Any]) -> bool:
             return 0 < len(text) <= 3000
         case {"type": "context", "elements": [*elements]}:
             return 0 < len(elements) <= 10 and all(0 < len(one["text"]) <= 3000 for one in elements)
+        case {"type": "image", "image_url": str(url), "alt_text": str(text)}:
+            return url.startswith("https://") and len(url) <= 3000 and 0 < len(text) <= 2000
         case {"type": "rich_text", "elements": [_, *_] as elements}:
             return all(map(_rich_is_valid, elements))
     return False

@@ -12,14 +12,14 @@ from django.urls import reverse
 from ingest.columns.interface import Snapshot
 from ingest.models import Customer, CustomerKind
 from notifications.alerts.chart import draw
-from notifications.alerts.definition import Definition
 from notifications.alerts.groups import Group
-from notifications.alerts.metric import COUNT, Share
+from notifications.alerts.metric import Share
 from notifications.alerts.models import Alert
 from notifications.alerts.outcome import Outcome
 from notifications.alerts.plan import Plan
-from notifications.message import AlertChart, AlertEntry, AlertText, ChartPoint, Happened, RuleInfo, Said, Unit
+from notifications.message import AlertChart, AlertEntry, AlertText, ChartPoint, Happened, RuleInfo, Said
 from notifications.models import Delivery
+from notifications.telling import alert_deliveries
 
 CUSTOMERS = tuple(f"{kind}_id" for kind in CustomerKind)
 POINTS = 48
@@ -28,9 +28,15 @@ POINTS = 48
 
 def compose(snapshot: Snapshot, outcome: Outcome, now: datetime) -> list[Delivery]:
     """What a rule's turn sends, not saved: for each kind of message and each of its channels. Raises ColumnsDamaged."""
-    for happened in outcome.told:
-        write_text(snapshot, outcome, happened, now)
-    return []
+    rule = outcome.standing.rule
+    channels = list(rule.channels.all()) if outcome.told else []
+    return [
+        delivery
+        for happened in (outcome.told if channels else ())
+        for delivery in alert_deliveries(
+            write_text(snapshot, outcome, happened, now), f"{rule.pk} {happened} {rule.turn}", channels
+        )
+    ]
 
 
 def write_text(snapshot: Snapshot, outcome: Outcome, happened: Happened, now: datetime) -> AlertText:
@@ -41,7 +47,6 @@ def write_text(snapshot: Snapshot, outcome: Outcome, happened: Happened, now: da
     definition, names = plan.definition, _names(alerts)
     entries = tuple(_entry(alert, names) for alert in alerts)
     return AlertText(
-        id=str(uuid.uuid5(rule.pk, f"{rule.turn} {happened}")),
         happened=happened,
         created_at=now,
         rule=RuleInfo(str(rule.pk), rule.name, _address("alert_rule", rule.pk)),
@@ -50,10 +55,8 @@ def write_text(snapshot: Snapshot, outcome: Outcome, happened: Happened, now: da
         metric=Said(definition.metric.words(), definition.document["metric"]),
         condition=Said(definition.condition.words(definition.frame), definition.document["condition"]),
         alerts=entries,
-        count=len(alerts),
         not_watched=outcome.unwatched,
-        chart=_chart(snapshot, plan, happened, alerts[0], last, entries[0].title),
-        unit=_unit(definition),
+        chart=_chart(snapshot, plan, happened, alerts[0], last),
         zone=rule.time_zone,
     )
 
@@ -83,20 +86,12 @@ def _names(alerts: Sequence[Alert]) -> dict[tuple[str, str], str]:
     return {key: named[key] for key in asked if named.get(key)}
 
 
-def _chart(snapshot: Snapshot, plan: Plan, happened: Happened, alert: Alert, last: int, title: str) -> AlertChart:
+def _chart(snapshot: Snapshot, plan: Plan, happened: Happened, alert: Alert, last: int) -> AlertChart:
     [drawn] = draw(snapshot, plan, range(last - POINTS + 1, last + 1), [Group(alert.group)])
     points = tuple(ChartPoint(point.start, point.value, point.low, point.high) for point in drawn.points)
     moment = alert.resolved_at if happened == Happened.RESOLVED else alert.opened_at
     marked = tuple(point.start for point in drawn.points if point.end == moment)
-    return AlertChart(points, marked, title)
-
-
-def _unit(definition: Definition) -> Unit:
-    metric = definition.metric
-    if isinstance(metric, Share):
-        return Unit.SHARE
-    measured = metric.figure not in (COUNT, "distinct")
-    return Unit.MILLISECONDS if measured and metric.name == "duration_ms" else Unit.NUMBER
+    return AlertChart(points, marked, isinstance(plan.definition.metric, Share), plan.grid.zone.key)
 
 
 def _address(name: str, pk: uuid.UUID) -> str:

@@ -10,6 +10,7 @@ from django.db import transaction
 from notifications.alerts.models import Alert, AlertChange, AlertRule
 from notifications.alerts.outcome import REMEMBERED, Outcome
 from notifications.models import Delivery
+from notifications.telling import tell
 
 AGAIN = timedelta(minutes=1)
 """After a failure."""
@@ -27,7 +28,7 @@ def store(outcome: Outcome, deliveries: Sequence[Delivery]) -> list[Alert]:
     Alert.objects.bulk_update(outcome.updated, REMEMBERED)
     Alert.objects.bulk_create(outcome.opened)
     AlertChange.objects.bulk_create(outcome.changes)
-    Delivery.objects.bulk_create(deliveries)
+    tell(deliveries)
     return list(dict.fromkeys([*outcome.opened, *outcome.ended]))
 
 

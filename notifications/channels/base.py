@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from notifications.message import Message, NoticeText
+from notifications.message import AlertText, Message, NoticeText
 
 Config = Mapping[str, Any]
 """A channel's settings as its form cleaned them, such as JSON holds."""
@@ -21,9 +21,9 @@ ANSWER_LIMIT = 2048
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one message holds: customers, and bytes of its content.
+    """How much one message holds: customers or alerts, and bytes of its content.
 
-    With `parts` a larger batch is cut into several messages; without, the first customers are shown.
+    With `parts` what is larger is cut into several messages; without, the first ones are shown.
     """
 
     customers: int
@@ -127,6 +127,10 @@ class ChannelKind(ABC):
     @abstractmethod
     def write_notice(self, notice: NoticeText) -> str:
         """A notice to operators as this kind sends it."""
+
+    @abstractmethod
+    def write_alert(self, alert: AlertText) -> str:
+        """What happened to alerts of a rule, as this kind sends it."""
 
     @abstractmethod
     def send(self, config: Config, letter: Letter) -> Outcome:

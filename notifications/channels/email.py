@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import smtplib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from email.mime.image import MIMEImage
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,17 +28,16 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.validators import validate_email
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from notifications.channels.base import ChannelKind, Config, ConfigForm, DeliveryError, Letter, Limits, Outcome
-from notifications.message import Entry, Message, NoticeText, encode, one_line
+from notifications.channels.charts import thaw
+from notifications.channels.drawing import data_url, draw
+from notifications.channels.email_layout import UNSUBSCRIBE, write_alert, write_batch, write_notice
+from notifications.message import AlertText, Message, NoticeText, encode, one_line
 
-SUBJECT, NAME, SENTENCE = 150, 100, 300
-"""Most characters of a subject, of a customer's name, and of a reason."""
+logger = logging.getLogger(__name__)
 MOST_RECIPIENTS = 50
-UNSUBSCRIBE = "https://unsubscribe.invalid/"
-"""Stands in the frozen message, which is the same for all recipients, for the link that is each one's own."""
 UNSUBSCRIBING = signing.Signer(salt="notifications.unsubscribe")
 """Without a time: every attempt sends the same link, and it holds for as long as the mail may be kept."""
 TRY_AGAIN = {408, 425, 429}
@@ -90,20 +91,13 @@ class Email(ChannelKind):
         return list(config["recipients"])
 
     def write(self, message: Message) -> str:
-        shown = {"message": message, "words": message.words, "groups": _groups(message), "unsubscribe": UNSUBSCRIBE}
-        return encode(
-            {
-                "subject": one_line(message.words.headline, SUBJECT),
-                "text": render_to_string("notifications/email/message.txt", shown),
-                "html": render_to_string("notifications/email/message.html", shown),
-                "list": message.cohort.id,
-            }
-        )
+        return encode(write_batch(message))
 
     def write_notice(self, notice: NoticeText) -> str:
-        html = render_to_string("notifications/email/notice.html", {"notice": notice})
-        text = f"{notice.text}\n\n{notice.url}\n"
-        return encode({"subject": one_line(notice.title, SUBJECT), "text": text, "html": html, "list": "operators"})
+        return encode(write_notice(notice))
+
+    def write_alert(self, alert: AlertText) -> str:
+        return encode(write_alert(alert))
 
     def send(self, config: Config, letter: Letter) -> Outcome:
         mail = _mail(letter)
@@ -116,26 +110,10 @@ class Email(ChannelKind):
         return f"{first} and {len(others)} more" if others else str(first)
 
 
-def _groups(message: Message) -> list[dict[str, Any]]:
-    words = message.words
-    shown = (
-        ("joined", words.joined, message.added, words.more_joined),
-        ("left", words.left, message.removed, words.more_left),
-    )
-    return [
-        {"name": name, "title": title, "customers": [_customer(entry) for entry in entries], "more": more}
-        for name, title, entries, more in shown
-        if title
-    ]
-
-
-def _customer(entry: Entry) -> dict[str, str]:
-    return {
-        "title": one_line(entry.title, NAME),
-        "details": ", ".join(one_line(detail, NAME) for detail in entry.details),
-        "because": one_line(entry.because, SENTENCE),
-        "url": entry.url,
-    }
+def readable(content: Mapping[str, Any]) -> str:
+    """The HTML of a mail as a page can show it: with its picture inside."""
+    html = str(content.get("html", ""))
+    return html.replace(f"cid:{content['cid']}", data_url(thaw(content["chart"]))) if "chart" in content else html
 
 
 def unsubscribing(token: str) -> str | None:
@@ -151,7 +129,7 @@ def unsubscribe_url(address: str) -> str:
     return f"{settings.SITE_URL}{reverse('unsubscribe', args=[UNSUBSCRIBING.sign_object(address)])}"
 
 
-def _way_out(content: Mapping[str, str], recipient: str) -> tuple[dict[str, str], dict[str, str]]:
+def _way_out(content: Mapping[str, Any], recipient: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The content with the recipient's own link in place of the common one, and the headers for mail programs.
 
     Notices to operators have none: they are about the site itself.
@@ -160,13 +138,19 @@ def _way_out(content: Mapping[str, str], recipient: str) -> tuple[dict[str, str]
         return dict(content), {}
     url = unsubscribe_url(recipient)
     headers = {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-    return {name: text.replace(UNSUBSCRIBE, url) for name, text in content.items()}, headers
+    return {**content, **{name: content[name].replace(UNSUBSCRIBE, url) for name in ("text", "html")}}, headers
 
 
-def _mail(letter: Letter) -> EmailMultiAlternatives:
+class Mail(EmailMultiAlternatives):
+    """What is attached belongs to what is shown."""
+
+    mixed_subtype = "related"
+
+
+def _mail(letter: Letter) -> Mail:
     content, way_out = _way_out(json.loads(letter.content), letter.recipient)
     host = urlsplit(settings.SITE_URL).hostname or "localhost"
-    mail = EmailMultiAlternatives(
+    mail = Mail(
         subject=content["subject"],
         body=content["text"],
         to=[letter.recipient],
@@ -179,7 +163,21 @@ def _mail(letter: Letter) -> EmailMultiAlternatives:
         },
     )
     mail.attach_alternative(content["html"], "text/html")
+    if "chart" in content:
+        _attach_chart(mail, content)
     return mail
+
+
+def _attach_chart(mail: Mail, content: Mapping[str, Any]) -> None:
+    """The picture inside the mail. One that cannot be drawn keeps back no alert: the mail says what it shows."""
+    try:
+        picture = MIMEImage(draw(thaw(content["chart"])), "png")
+    except Exception:
+        logger.exception("A chart could not be drawn")
+        return
+    picture.add_header("Content-ID", f"<{content['cid']}>")
+    picture.add_header("Content-Disposition", "inline", filename="chart.png")
+    mail.attach(picture)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Slack: one Block Kit message for each batch, by incoming webhook or by a bot's token."""
+"""Slack: one Block Kit message for each batch, notice or alert, by incoming webhook or by a bot's token."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from slack_sdk.models.blocks import ContextBlock, HeaderBlock, PlainTextObject, RichTextBlock
-from slack_sdk.models.blocks.block_elements import (
-    RichTextElementParts,
-    RichTextListElement,
-    RichTextSectionElement,
-)
 
 from notifications.channels.base import (
     ANSWER_LIMIT,
@@ -28,10 +22,9 @@ from notifications.channels.base import (
     Outcome,
 )
 from notifications.channels.http import Answer, post
-from notifications.message import Entry, Message, NoticeText, encode, one_line
+from notifications.channels.slack_layout import without_pictures, write_alert, write_batch, write_notice
+from notifications.message import AlertText, Message, NoticeText, encode, one_line
 
-HEADER, LINE, DETAIL, FALLBACK = 150, 300, 80, 1000
-"""Most characters of a header (Slack's own limit), a sentence, a name, and the text of a notification."""
 LONGEST_ANSWER = 100_000
 """Bytes read of what the Web API answers: it repeats the message."""
 BROKEN = {
@@ -62,10 +55,6 @@ UNFIT = {
 }  # fmt: skip
 """Errors of one message, which no later attempt mends; another message may be taken."""
 GONE = (404, 410)
-LOOK_ALIKES = {ord("<"): "\u2039", ord(">"): "\u203a"}
-
-Text, Link = RichTextElementParts.Text, RichTextElementParts.Link
-Style = RichTextElementParts.TextStyle
 
 
 class SlackForm(ConfigForm):
@@ -145,19 +134,26 @@ class Slack(ChannelKind):
     limits = Limits(customers=10)
 
     def write(self, message: Message) -> str:
-        blocks = [block.to_dict() for block in _blocks(message)]
-        return encode({"text": mrkdwn(one_line(message.words.headline, FALLBACK)), "blocks": blocks})
+        return encode(write_batch(message))
 
     def write_notice(self, notice: NoticeText) -> str:
-        text, link = Text(text=plain(notice.text, 3 * LINE) + " "), Link(url=notice.url, text="Look at it")
-        header = HeaderBlock(text=PlainTextObject(text=plain(notice.title, HEADER), emoji=False))
-        blocks = [header, RichTextBlock(elements=[RichTextSectionElement(elements=[text, link])])]
-        title = mrkdwn(one_line(notice.title, FALLBACK))
-        return encode({"text": title, "blocks": [block.to_dict() for block in blocks]})
+        return encode(write_notice(notice))
+
+    def write_alert(self, alert: AlertText) -> str:
+        return encode(write_alert(alert))
 
     def send(self, config: Config, letter: Letter) -> Outcome:
+        """Where Slack refuses a message with a picture, which it could perhaps not fetch, it goes without at once."""
         content = {**json.loads(letter.content), "unfurl_links": False, "unfurl_media": False}
-        return _send_by_webhook(config, content) if "webhook_url" in config else _send_as_bot(config, content)
+        content.pop("chart", None)
+        send = _send_by_webhook if "webhook_url" in config else _send_as_bot
+        plain = without_pictures(content)
+        try:
+            return send(config, content)
+        except DeliveryError as error:
+            if plain == content or not error.outcome.permanent or error.outcome.disables:
+                raise
+            return send(config, plain)
 
     def summary(self, config: Config) -> str:
         if "webhook_url" in config:
@@ -170,55 +166,6 @@ def is_webhook(url: str) -> bool:
     return any(
         url.startswith(prefix) and re.fullmatch(r"[A-Za-z0-9/_-]+", url.removeprefix(prefix))
         for prefix in settings.SLACK_WEBHOOK_PREFIXES
-    )
-
-
-def plain(text: str, limit: int) -> str:
-    """One line for elements that Slack shows literally. Angle brackets become look-alikes all the same:
-    they are what mentions and links are made of, wherever a message may be quoted."""
-    return one_line(text, limit).translate(LOOK_ALIKES) or "-"
-
-
-def mrkdwn(text: str) -> str:
-    """Text for where Slack reads markup: `&`, `<` and `>` as entities, so that nothing becomes a mention or a link."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _blocks(message: Message) -> list[HeaderBlock | RichTextBlock | ContextBlock]:
-    words = message.words
-    summary = RichTextSectionElement(
-        elements=[Text(text=plain(words.summary, 3 * LINE) + " "), Link(url=message.cohort.url, text="Open the cohort")]
-    )
-    groups = [
-        *_group(words.joined, message.added, words.more_joined, message.cohort.url),
-        *_group(words.left, message.removed, words.more_left, message.cohort.url),
-    ]
-    return [
-        HeaderBlock(text=PlainTextObject(text=plain(words.headline, HEADER), emoji=False)),
-        RichTextBlock(elements=[summary, *groups]),
-        ContextBlock(elements=[PlainTextObject(text=plain(words.note, LINE), emoji=False)]),
-    ]
-
-
-def _group(
-    title: str, entries: tuple[Entry, ...], more: str, url: str
-) -> list[RichTextSectionElement | RichTextListElement]:
-    if not title:
-        return []
-    heading = RichTextSectionElement(elements=[Text(text="\n" + plain(title, LINE), style=Style(bold=True))])
-    customers = RichTextListElement(style="bullet", elements=[_customer(entry) for entry in entries])
-    rest = [RichTextSectionElement(elements=[Link(url=url, text=plain(more, LINE))])] if more else []
-    return [heading, customers, *rest]
-
-
-def _customer(entry: Entry) -> RichTextSectionElement:
-    details = ", ".join(plain(detail, DETAIL) for detail in entry.details)
-    aside = f" ({details})" if details else ""
-    return RichTextSectionElement(
-        elements=[
-            Link(url=entry.url, text=plain(entry.title, DETAIL)),
-            Text(text=f"{aside}: {plain(entry.because, LINE)}"),
-        ]
     )
 
 

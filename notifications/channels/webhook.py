@@ -16,7 +16,7 @@ from standardwebhooks import Webhook as Signer
 
 from notifications.channels.base import ChannelKind, Config, ConfigForm, DeliveryError, Letter, Limits, Outcome
 from notifications.channels.http import LONGEST_URL, Answer, check_target, post
-from notifications.message import Message, NoticeText
+from notifications.message import AlertText, Message, NoticeText
 
 GONE = 410
 SECRET_PREFIX = "whsec_"
@@ -109,7 +109,7 @@ class WebhookForm(ConfigForm):
 
 
 class Webhook(ChannelKind):
-    """One request for each part of a batch; only a 2xx answer is success."""
+    """One request for each part of a message; only a 2xx answer is success."""
 
     kind = "webhook"
     label = "Webhook"
@@ -124,6 +124,9 @@ class Webhook(ChannelKind):
 
     def write_notice(self, notice: NoticeText) -> str:
         return notice.encode()
+
+    def write_alert(self, alert: AlertText) -> str:
+        return alert.encode()
 
     def send(self, config: Config, letter: Letter) -> Outcome:
         headers = {"Content-Type": "application/json", **config.get("headers", {}), **_signature(config, letter)}

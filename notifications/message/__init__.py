@@ -9,11 +9,11 @@ from notifications.message.alert import (
     AlertChart,
     AlertEntry,
     AlertText,
+    AlertWords,
     ChartPoint,
     Happened,
     RuleInfo,
     Said,
-    Unit,
 )
 from notifications.message.membership import CohortInfo, Counts, Entry, Message, Words
 from notifications.message.notice import NoticeText
@@ -23,6 +23,7 @@ __all__ = [
     "AlertChart",
     "AlertEntry",
     "AlertText",
+    "AlertWords",
     "ChartPoint",
     "CohortInfo",
     "Counts",
@@ -32,7 +33,6 @@ __all__ = [
     "NoticeText",
     "RuleInfo",
     "Said",
-    "Unit",
     "Words",
     "encode",
     "instant",

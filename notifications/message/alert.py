@@ -20,14 +20,6 @@ class Happened(StrEnum):
     REMINDER = "reminder"
 
 
-class Unit(StrEnum):
-    """What a rule's numbers are, for people: as they are, a share of 1 (shown in percent), or milliseconds."""
-
-    NUMBER = ""
-    SHARE = "%"
-    MILLISECONDS = "ms"
-
-
 @dataclass(frozen=True)
 class RuleInfo:
     """The rule that alerts; `url` is its page."""
@@ -102,18 +94,37 @@ class AlertChart:
     points: tuple[ChartPoint, ...]
     marked: tuple[datetime, ...] = ()
     "The `start` of the points at which it opened or resolved."
-    subject: str = ""
-    "Whose metric it is, where the rule watches groups."
+    percent: bool = False
+    "Whether the values are shares of 1."
+    zone: str = "UTC"
+    "The time zone of its times."
+
+
+@dataclass(frozen=True)
+class AlertWords:
+    """What a person reads around the alerts; written by `compose_alert`, empty for webhooks."""
+
+    title: str = ""
+    "The rule's name, on one line."
+    headline: str = ""
+    "In a subject or a header, e.g. `Alert: Error rate over 5 %: Acme`."
+    summary: str = ""
+    "What is watched, and when this was found."
+    more: str = ""
+    "How many are not shown, e.g. `and 12 more`; empty when all are."
+    note: str = ""
+    "Small print: why one gets this."
+    chart: str = ""
+    "What the chart shows, for who cannot see it."
 
 
 @dataclass(frozen=True)
 class AlertText:
     """What happened to alerts of one rule in one pass. Instants are aware UTC.
 
-    `alerts` are the worst first, perhaps not all of `count`.
+    `alerts` are the worst first. Whoever tells them fills what comes after `zone`.
     """
 
-    id: str
     happened: Happened
     created_at: datetime
     rule: RuleInfo
@@ -122,18 +133,19 @@ class AlertText:
     metric: Said
     condition: Said
     alerts: tuple[AlertEntry, ...]
-    count: int
-    "How many alerts the whole message tells of."
     not_watched: int = 0
     "Groups that are too small to be watched."
     chart: AlertChart | None = None
     "Of the first alert."
-    unit: Unit = Unit.NUMBER
     zone: str = "UTC"
     "The time zone of what people read."
+    test: bool = False
+    id: str = ""
+    count: int = 0
+    "How many alerts the whole message tells of, not only this part."
     part: int = 1
     parts: int = 1
-    test: bool = False
+    words: AlertWords = field(default_factory=AlertWords)
 
     @property
     def type(self) -> str:

@@ -25,6 +25,8 @@ from cohorts.models import Cohort
 from cohorts.paging import page_of
 from notifications import overview, schedule
 from notifications.channels import CHANNELS
+from notifications.channels.charts import thaw
+from notifications.channels.drawing import data_url
 from notifications.models import Channel, Delivery, Subscription
 
 register = template.Library()
@@ -110,6 +112,12 @@ def delivery_state(state: str) -> str:
 def about_words(about: str) -> str:
     """`an alert`, `a notice to operators`: what a delivery is that is no batch."""
     return Delivery.About(about).label
+
+
+@register.filter
+def picture(chart: Any) -> str:
+    """The picture of an alert's chart as it was frozen, as an address that holds it."""
+    return data_url(thaw(chart))
 
 
 @register.filter

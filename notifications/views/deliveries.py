@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST
 from cohorts.models import Cohort
 from cohorts.paging import page_of
 from notifications.channels import CHANNELS
-from notifications.channels.email import Email
+from notifications.channels.email import Email, readable
 from notifications.delivery import SETTLED, replay, replay_found
 from notifications.models import Channel, Delivery
 from notifications.overview import held
@@ -103,7 +103,7 @@ def delivery(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def mail(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The mail of a delivery alone, for a frame that may run nothing."""
     found = get_object_or_404(Delivery, pk=pk, channel__kind=Email.kind)
-    return HttpResponse(json.loads(found.content).get("html", ""))
+    return HttpResponse(readable(json.loads(found.content)))
 
 
 @permission_required("notifications.change_delivery", raise_exception=True)

@@ -27,7 +27,7 @@ from notifications.channels.email import Email
 from notifications.delivery import send_test
 from notifications.forms import NEW, channel_form, chosen_channel, lenient_choices, lenient_rules
 from notifications.limits import TOO_MANY, may_test
-from notifications.message import Message
+from notifications.message import AlertText, Message
 from notifications.models import Channel, Subscription
 from notifications.words import words_of
 
@@ -96,7 +96,7 @@ def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return answer_test(request, channel, _test_message(request, cohort))
 
 
-def answer_test(request: HttpRequest, channel: Channel, message: Message | None = None) -> HttpResponse:
+def answer_test(request: HttpRequest, channel: Channel, message: Message | AlertText | None = None) -> HttpResponse:
     """Send a test and show what the destination answered."""
     if not may_test(f"person-{request.user.pk}"):
         return _not_sent(request, TOO_MANY)

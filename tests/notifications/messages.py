@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cohorts.enums import ChangeKind
 from cohorts.models import Cohort
 from ingest.models import CustomerKind
 from notifications.compose import EXAMPLE_FIELDS, Period, draft, with_words
+from notifications.compose_alert import make_example_alert
 from notifications.entries import Facts, Moved, write_entry
-from notifications.message import Counts, Entry, Message
+from notifications.message import AlertText, Counts, Entry, Happened, Message, RuleInfo
 
 NOW = datetime(2026, 3, 2, 12, 15, tzinfo=UTC)
 BATCH = "11111111-2222-4333-8444-555555555555"
@@ -41,6 +43,14 @@ def entry(
     return write_entry(
         CustomerKind.USER, EXAMPLE_FIELDS[CustomerKind.USER], facts, Moved(change, NOW, "behavior", [because])
     )
+
+
+def alerts(*names: str, happened: Happened = Happened.OPENED, **values) -> AlertText:
+    """What happened to alerts of companies with these ids, or of everything together."""
+    rule = RuleInfo("33333333-2222-4333-8444-555555555555", "Error rate over 5 %", "https://cohorts.example.com/rule/")
+    groups = [{"company_id": name} for name in names]
+    made = make_example_alert(NOW, rule=rule, groups=groups, happened=happened, zone="Europe/Berlin")
+    return replace(made, **values)
 
 
 def message(*entries: Entry, cohort: str = "Big spenders", added: int = 0, removed: int = 0) -> Message:

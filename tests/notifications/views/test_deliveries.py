@@ -14,6 +14,7 @@ from notifications.delivery import deliver
 from notifications.message import NoticeText
 from notifications.models import Delivery
 from notifications.notices import own_channel
+from notifications.telling import alert_deliveries, tell
 from tests.factories import (
     make_attempt,
     make_batch,
@@ -23,7 +24,7 @@ from tests.factories import (
     make_subscription,
     make_told,
 )
-from tests.notifications.messages import STORABLE, entry, message
+from tests.notifications.messages import STORABLE, alerts, entry, message
 from tests.notifications.views.test_subscribe import client_of
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +88,19 @@ def test_the_page_of_a_notice_to_a_person_shows_who_was_told_and_what(operator, 
     for words in ("Switched off: Hook to Mail to people of this site", "boss@example.com", "Mend it.", told.url):
         assert words in shown
     assert "Mend it." in operator.get(reverse("delivery_mail", args=[told.pk])).content.decode()
+
+
+@pytest.mark.parametrize("kind", ["slack", "email"])
+def test_an_alert_is_shown_with_its_chart_as_it_looked(operator, settings, kind):
+    settings.SITE_URL = "https://cohorts.example.com"
+    [delivery] = alert_deliveries(alerts("acme"), "rule 1", [make_channel(kind)])
+    tell([delivery])
+    shown = operator.get(reverse("delivery", args=[delivery.pk])).content.decode()
+    framed = operator.get(reverse("delivery_mail", args=[delivery.pk]))
+    html = shown if kind == "slack" else framed.content.decode()
+    assert "Alert: Error rate over 5 %: acme" in shown
+    assert 'src="data:image/png;base64,' in html
+    assert "cid:" not in html
 
 
 def test_filters_that_are_no_such_value_are_left_out(operator):
