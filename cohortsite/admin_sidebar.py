@@ -60,7 +60,6 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Segments", "view_column", "ingest.segment"),
         ("Seal queue", "hourglass_empty", "ingest.sealqueue"),
         ("Erasures", "ink_eraser", "ingest.erasure"),
-        ("Leases", "lock_clock", "ingest.lease"),
     ],
 }
 """Title -> (label, icon, `app.model`)."""

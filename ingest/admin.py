@@ -28,7 +28,6 @@ from ingest.models import (
     Erasure,
     Event,
     EventType,
-    Lease,
     Rejection,
     Scope,
     SealQueue,
@@ -229,14 +228,6 @@ class ErasureAdmin(ReadOnlyAdmin):
     @display(description="Customer")
     def customer_link(self, erasure: Erasure) -> str:
         return link(erasure.customer)
-
-
-@admin.register(Lease)
-class LeaseAdmin(ReadOnlyAdmin):
-    """Who does at the moment what one process does at a time."""
-
-    list_display = ["name", "owner", "leased_until"]
-    search_fields = ["name"]
 
 
 @admin.register(Rejection)

@@ -6,7 +6,6 @@ that is to be sealed stands once in `SealQueue` until it is part of a published 
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.conf import settings
@@ -193,14 +192,6 @@ class Erasure(models.Model):
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="erasures")
     erased_at = models.DateTimeField(db_index=True)
     events = models.PositiveIntegerField()
-
-
-class Lease(models.Model):
-    """A named right to do one thing at a time (sealing). It saves work; safety comes from compare-and-set."""
-
-    name = models.CharField(max_length=50, primary_key=True)
-    owner = models.UUIDField(default=uuid.uuid4)
-    leased_until = models.DateTimeField()
 
 
 class Scope(models.TextChoices):

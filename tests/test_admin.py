@@ -23,7 +23,7 @@ from cohorts.models import (
 )
 from cohortsite.admin_sidebar import GROUPS
 from cohortsite.models import Heartbeat, Process
-from ingest.models import ApiKey, Customer, CustomerVersion, Erasure, Event, Lease, Rejection, SealQueue, Segment
+from ingest.models import ApiKey, Customer, CustomerVersion, Erasure, Event, Rejection, SealQueue, Segment
 from notifications.alerts.models import Alert, AlertChange, AlertRule, Maintenance, RuleChannel
 from notifications.models import (
     Attempt,
@@ -80,7 +80,6 @@ MAKERS = {
     SealQueue: lambda: SealQueue.objects.create(source="event", row=1, segment=make_segment()),
     Segment: make_segment,
     Erasure: lambda: Erasure.objects.create(customer=factories.make_customer(), erased_at=NOON, events=3),
-    Lease: lambda: Lease.objects.create(name=f"lease {next(NUMBERS)}", leased_until=NOON),
     ApiKey: factories.make_key_row,
     Rejection: factories.make_rejection,
     Cohort: lambda: factories.make_membership(factories.make_cohort(), factories.make_customer()).cohort,
@@ -188,7 +187,6 @@ def test_a_list_can_be_searched_and_shows_no_bytes(boss, model):
         SealQueue,
         Segment,
         Erasure,
-        Lease,
         Rejection,
         Membership,
         Baseline,
