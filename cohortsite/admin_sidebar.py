@@ -58,6 +58,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Attempts", "history", "notifications.attempt"),
         ("Customer versions", "manage_history", "ingest.customerversion"),
         ("Segments", "view_column", "ingest.segment"),
+        ("Arrivals", "inbox", "ingest.arrival"),
         ("Seal queue", "hourglass_empty", "ingest.sealqueue"),
         ("Erasures", "ink_eraser", "ingest.erasure"),
     ],

@@ -19,9 +19,10 @@ from django.urls import reverse
 
 from cohorts.models import Cohort, Evaluation
 from cohortsite.models import WORKER, Heartbeat
+from ingest.arrivals import waiting
 from ingest.columns import Span, open_columns
 from ingest.columns.interface import ColumnsDamaged
-from ingest.models import Event, SealQueue, Segment
+from ingest.models import Arrival, Event, SealQueue, Segment
 from notifications.alerts.models import AlertRule
 from notifications.models import Channel, Delivery
 
@@ -158,7 +159,7 @@ class Check:
 
 def health(now: datetime) -> list[Check]:
     """The parts in the order in which data passes through them."""
-    return [_worker(now), _sealing(now), *_cohorts(now), *_rules(), *_channels()]
+    return [_worker(now), _recording(now), _sealing(now), *_cohorts(now), *_rules(), *_channels()]
 
 
 def _worker(now: datetime) -> Check:
@@ -174,14 +175,27 @@ def _worker(now: datetime) -> Check:
     return Check("Worker", "good", "working")
 
 
+def _recording(now: datetime) -> Check:
+    failed = Arrival.objects.exclude(error="").order_by("pk").first()
+    if failed is not None:
+        return Check("Recording", "bad", "some of what was accepted could not be recorded", failed.error)
+    oldest = waiting().order_by("pk").values_list("received_at", flat=True).first()
+    if oldest is None:
+        return Check("Recording", "good", "nothing waits")
+    items = f"{waiting().aggregate(items=Sum('items'))['items']:,} waiting"
+    if now - oldest > LATE:
+        return Check("Recording", "warn", items, f"The oldest has waited for {_in_words(now - oldest)}.")
+    return Check("Recording", "good", items)
+
+
 def _sealing(now: datetime) -> Check:
     queue = SealQueue.objects.order_by("pk")
-    waiting = queue[: MOST_COUNTED + 1].count()
-    if not waiting:
+    queued = queue[: MOST_COUNTED + 1].count()
+    if not queued:
         return Check("Sealing", "good", "nothing waits")
     oldest = queue.filter(source=SealQueue.Source.EVENT).values_list("row", flat=True).first()
     received = oldest and Event.objects.filter(pk=oldest).values_list("received_at", flat=True).first()
-    rows = f"{min(waiting, MOST_COUNTED):,}{' and more' if waiting > MOST_COUNTED else ''} waiting"
+    rows = f"{min(queued, MOST_COUNTED):,}{' and more' if queued > MOST_COUNTED else ''} waiting"
     sealed = Segment.objects.filter(kind=Segment.Kind.EVENTS).aggregate(last=Max("published_at"))["last"]
     # Both: what is imported was received long ago, and on a quiet site nothing was sealed for long.
     if received and now - max(filter(None, (received, sealed))) > LATE:

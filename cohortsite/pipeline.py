@@ -1,4 +1,4 @@
-"""The whole product in one pass: seal what came in, evaluate the cohorts that are due, batch, deliver.
+"""The whole product in one pass: record and seal what came in, evaluate the cohorts that are due, batch, deliver.
 
 Every step finds its work in our own tables as units, and every unit is safe to run twice or by two workers: the
 database decides who was first. `run_cycle` runs the units in order in the foreground (cron, tests, the demo);
@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from cohorts.backtest.run import advance, due_backtests
 from cohorts.models import Cohort, Evaluation
 from cohorts.references import with_due
 from cohorts.refresh import due_cohorts, refresh_cohorts
+from ingest.arrivals import record_arrivals, waiting
 from ingest.columns import open_columns
 from ingest.columns.interface import Sealed
 from ingest.models import SealQueue
@@ -47,8 +48,10 @@ class CycleReport:
 
 
 def run_cycle(now: datetime) -> CycleReport:
-    """One pass as of `now`: events into columns, columns into memberships, changes into batches, batches out."""
+    """One pass as of `now`: arrivals to rows, rows to columns, columns to memberships, changes to batches, then out."""
     report = CycleReport()
+    with report_faults(report, "recording"):
+        record_arrivals()
     with report_faults(report, "sealing"):
         report.sealed = open_columns().seal(now)
     with report_faults(report, "evaluation"):
@@ -68,8 +71,13 @@ def run_cycle(now: datetime) -> CycleReport:
     return report
 
 
+RECORDING = timedelta(minutes=1)
+"""How long one unit records what came in, before it seals that."""
+
+
 class UnitKind(StrEnum):
     SEAL = "seal"
+    "Record what was accepted, and seal it."
     COHORT = "cohort"
     ALERTS = "alerts"
     SUBSCRIPTION = "subscription"
@@ -88,7 +96,7 @@ class Unit:
 
 def due_units(now: datetime) -> list[Unit]:
     """What there is to do at `now`, in the order of the pipeline. Finding a unit twice does no harm."""
-    units = [Unit(UnitKind.SEAL)] if SealQueue.objects.exists() else []
+    units = [Unit(UnitKind.SEAL)] if waiting().exists() or SealQueue.objects.exists() else []
     units += [Unit(UnitKind.COHORT, str(cohort.pk)) for cohort in due_cohorts(now)]
     units += [Unit(UnitKind.ALERTS, shared) for shared in shared_passes(due_rules(now))]
     units += [Unit(UnitKind.SUBSCRIPTION, str(subscription.pk)) for subscription in due_subscriptions(now)]
@@ -101,7 +109,10 @@ def run_unit(unit: Unit, now: datetime) -> None:
     """Do one unit as of `now`; a unit that is no longer due, or whose row is gone, does nothing."""
     match unit.kind:
         case UnitKind.SEAL:
-            open_columns().seal(now)
+            try:
+                record_arrivals(RECORDING)
+            finally:
+                open_columns().seal(now)
         case UnitKind.COHORT:
             due = [cohort for cohort in Cohort.objects.filter(pk=unit.pk) if cohort.is_due(now)]
             refresh_cohorts(with_due(due, now), now)

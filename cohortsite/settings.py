@@ -80,6 +80,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ingest.shortcut.CollectorShortcut",
     "django.middleware.security.SecurityMiddleware",
     "cohortsite.headers.SecurityHeaders",
     "cohortsite.static_files.HashedFiles",
@@ -119,6 +120,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-64000;",
     }
+    DATABASES["default"]["CONN_MAX_AGE"] = 60  # to open the file costs more than to write an event
 else:
     # Neither an absent server nor a lock may hold up a sender for ever: it is told to try again.
     DATABASES["default"]["OPTIONS"] = {
@@ -184,6 +186,9 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api",
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {"collectorKey": {"type": "apiKey", "in": "header", "name": "X-Moesif-Application-Id"}}
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "cohortsite.openapi.add_problems",

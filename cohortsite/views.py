@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from cohortsite import first_steps, overview
 from cohortsite.styles import EXAMPLES
+from ingest.arrivals import record_what_just_came
 from ingest.keys import make_key
 from ingest.models import Scope
 from notifications.alerts.listing import describe_alerts, open_alerts
@@ -41,6 +42,7 @@ class LoginView(auth_views.LoginView):
 def home(request: HttpRequest) -> HttpResponse:
     """What came in, who moved, what was delivered, and what is not well; on an empty site the way to all that."""
     now, may = timezone.now(), request.user.has_perm
+    record_what_just_came()
     steps = first_steps.steps()
     shown: dict[str, Any] = {"now": now, "steps": steps, "arrivals": None, "hours": None}
     if not steps.done and may("ingest.view_event"):
@@ -67,6 +69,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_GET
 def first_event(request: HttpRequest) -> HttpResponse:
     """The light that turns green; the home page of an empty site asks for it until then."""
+    record_what_just_came()
     return render(
         request, "cohortsite/first_event.html", {"first_event": first_steps.first_event(), "answers_poll": True}
     )

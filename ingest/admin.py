@@ -1,4 +1,4 @@
-"""Customers, events, keys and the segments of the columnar copy in the admin."""
+"""Customers, events and keys in the admin; how rows get into the columnar copy is in `admin_copy`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from ingest import admin_copy
 from ingest.admin_parts import LongListAdmin, ReadOnlyAdmin, act_on_one, confirm, link, list_links, person
 from ingest.erase import erase_customer
 from ingest.keys import make_key, revoke_key
@@ -25,14 +25,13 @@ from ingest.models import (
     Customer,
     CustomerKind,
     CustomerVersion,
-    Erasure,
     Event,
     EventType,
     Rejection,
     Scope,
-    SealQueue,
-    Segment,
 )
+
+__all__ = ["ApiKeyAdmin", "CustomerAdmin", "admin_copy"]
 
 KIND_COLORS = {CustomerKind.USER.label: "info", CustomerKind.COMPANY.label: "primary"}
 TYPE_COLORS = {EventType.API_CALL.label: "info", EventType.ACTION.label: "success"}
@@ -174,60 +173,6 @@ class EventAdmin(LongListAdmin):
     @display(description="Company")
     def company_link(self, event: Event) -> str:
         return link(event.company)
-
-
-@admin.register(SealQueue)
-class SealQueueAdmin(LongListAdmin):
-    """What waits to be sealed."""
-
-    list_display = ["id", "source", "row", "segment_link"]
-    list_filter = ["source", ("segment", admin.EmptyFieldListFilter)]
-    list_select_related = ["segment"]
-    search_fields = ["=row"]
-
-    @display(description="Segment")
-    def segment_link(self, queued: SealQueue) -> str:
-        return link(queued.segment)
-
-
-@admin.register(Segment)
-class SegmentAdmin(ReadOnlyAdmin):
-    """The list of files that the columnar copy consists of."""
-
-    list_display = ["id", "kind", "state_label", "level", "rows", "size_", "min_time", "max_time", "published_at"]
-    list_filter = ["state", "kind", "level"]
-    search_fields = ["file"]
-    ordering = ["-pk"]
-
-    @display(
-        description="State",
-        ordering="state",
-        label={
-            Segment.State.ASSIGNED: "warning",
-            Segment.State.PUBLISHED: "success",
-            Segment.State.REPLACED: "default",
-        },
-    )
-    def state_label(self, segment: Segment) -> str:
-        return segment.state
-
-    @display(description="Size", ordering="size")
-    def size_(self, segment: Segment) -> str:
-        return filesizeformat(segment.size)
-
-
-@admin.register(Erasure)
-class ErasureAdmin(ReadOnlyAdmin):
-    """Erasures of customers' events."""
-
-    list_display = ["id", "customer_link", "erased_at", "events"]
-    list_select_related = ["customer"]
-    search_fields = ["=customer__external_id"]
-    ordering = ["-erased_at"]
-
-    @display(description="Customer")
-    def customer_link(self, erasure: Erasure) -> str:
-        return link(erasure.customer)
 
 
 @admin.register(Rejection)

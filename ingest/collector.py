@@ -9,27 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import IO, Any
+from typing import Any
 
+import msgspec
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer, JSONRenderer
-from rest_framework.request import Request
-from rest_framework.response import Response
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.views import APIView
 
 from ingest import schema
-from ingest.authentication import CollectorAuthentication, HasScope
+from ingest.accept import accept
+from ingest.authentication import sender_of
 from ingest.decode import MAX_WIRE, decode_body, inflate
 from ingest.limits import count_items
-from ingest.models import ApiKey, Scope
+from ingest.models import ApiKey
+from ingest.packing import pack
 from ingest.parse import PARSERS, Record, Rejected
-from ingest.problems import Problem
-from ingest.record import Recorded, record
+from ingest.problems import Problem, plain_answer
 from ingest.rejections import record_rejections
 from ingest.values import clean
 
@@ -56,116 +55,95 @@ HEADERS = {
     "X-Moesif-Rules-Tag": _tag(RULES),
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "X-Moesif-Config-ETag, X-Moesif-Rules-Tag",
+    "X-Content-Type-Options": "nosniff",
 }
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Headers": "content-type,content-encoding,authorization,x-moesif-application-id,x-moesif-sdk",
     "Access-Control-Max-Age": "86400",
 }
+SHOWN = 100
+"""Errors that a refusal names one by one, beside the list of what was rejected."""
+_encode = msgspec.json.Encoder().encode
+Refused = list[dict[str, Any]]
+"""`[{"index": place in the batch, "error": sentence}]`"""
 
 
-class CollectorParser(BaseParser):
-    """Bounded body -> items, whatever the Content-Type says: clients label gzip and JSON as they like."""
-
-    media_type = "application/json"
-
-    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
-        """A list of items, of which unreadable ones are Rejected. Raises Problem."""
-        return decode_body(read_body(stream, parser_context["request"]))
-
-
-class OnlyChoice(BaseContentNegotiation):
-    """The view's parser and renderer, whatever was asked for."""
-
-    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
-        return next(iter(parsers))
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return next(iter(renderers)), "application/json"
+def answer_json(content: object, status: int = 200) -> HttpResponse:
+    """The content as JSON."""
+    return HttpResponse(_encode(content), content_type="application/json", status=status)
 
 
 class CollectorView(APIView):
-    """What all endpoints share: the headers and the preflight."""
+    """What all endpoints share: the headers, the preflight, problems.
 
-    authentication_classes: Any = []
-    permission_classes: Any = []
-    parser_classes = [CollectorParser]
-    renderer_classes = [JSONRenderer]
-    content_negotiation_class = OnlyChoice
+    They are views of Django REST framework for the OpenAPI document only: its request, its negotiation and its answer
+    would cost more than to accept an event.
+    """
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            answer = self._answer(request)
+        except Exception as fault:
+            answer = plain_answer(fault, self)
+        for name, value in HEADERS.items():
+            answer.headers[name] = value
+        return answer
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        method = (request.method or "").lower()
+        if method not in self.http_method_names or not hasattr(self, method):
+            raise MethodNotAllowed(request.method or "")
+        answer: HttpResponse = getattr(self, method)(request)
+        return answer
 
     @extend_schema(exclude=True)
-    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: HttpRequest) -> HttpResponse:  # type: ignore[override]
         methods = ", ".join(self.allowed_methods)
-        return Response(headers={**PREFLIGHT_HEADERS, "Access-Control-Allow-Methods": methods})
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        answer = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in HEADERS.items():
-            answer[name] = value
-        return answer
+        return HttpResponse(headers={**PREFLIGHT_HEADERS, "Access-Control-Allow-Methods": methods})
 
 
 class ReceiveView(CollectorView):
     """Takes one item or an array of them; `kind` says of which kind."""
 
-    authentication_classes: Any = [CollectorAuthentication]
-    permission_classes: Any = [HasScope]
-    required_scopes: Any = {"POST": Scope.COLLECTOR}
     kind = ""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if request.method == "POST":  # a preflight carries no key
-            super().initial(request, *args, **kwargs)
-
-    def post(self, request: Request) -> Response:
+    def post(self, request: HttpRequest) -> HttpResponse:
         now = timezone.now()
-        items = self._items(request, now)
-        count_items(_key(request), len(items), now)
-        records, rejected = self._parse(request, items, now)
-        if rejected:
-            _log(request, len(items), rejected)
-            _note(request, [each["error"] for each in rejected], now)
-        if rejected and not records:
-            return self.answer_nothing(rejected)
-        return self.answer(record(records), rejected)
-
-    def _items(self, request: Request, now: datetime) -> list[Any]:
-        """What the body holds. Raises Problem when it cannot be read, which is noted too."""
+        key = sender_of(request, now)
+        rejected: Refused = []
         try:
-            if isinstance(request.data, list):
-                return request.data
-            raise _no_body(request)
+            items = self.items(request, read_body(request))
+            packed = pack(_records(items, self.read(request, now), rejected))
         except Problem as problem:
-            _note(request, [str(problem.detail)], now)
+            _note(request, key, [str(problem.detail)], now)
             raise
+        accepted = sum(piece.items for piece in packed)
+        count_items(key, accepted + len(rejected), now)
+        accept(packed, now)
+        if rejected:
+            _log(request, key, accepted + len(rejected), rejected)
+            _note(request, key, [each["error"] for each in rejected], now)
+        if rejected and not accepted:
+            return self.answer_nothing(rejected)
+        return self.answer(accepted, rejected)
 
-    def answer(self, recorded: Recorded, rejected: list[dict[str, Any]]) -> Response:
-        """What the sender is told after the commit."""
-        return Response(
-            {"accepted": recorded.accepted, "duplicates": recorded.duplicates, "rejected": rejected}, status=201
-        )
+    def items(self, request: HttpRequest, body: bytes) -> Iterable[Any]:
+        """What the body holds; an item that cannot be read is a Rejected in its place. Raises Problem."""
+        return decode_body(body)
 
-    def answer_nothing(self, rejected: list[dict[str, Any]]) -> Response:
-        """What the sender is told where nothing can be used."""
-        raise _nothing_usable(rejected)
-
-    def read(self, request: Request, now: datetime) -> Callable[[Any], Iterable[Record]]:
+    def read(self, request: HttpRequest, now: datetime) -> Callable[[Any], Iterable[Record]]:
         """What gives the records of one item, received at `now`, or raises Rejected."""
         parse = PARSERS[self.kind]
-        from_browser = request.headers.get("X-Moesif-SDK", "").startswith("moesif-browser")
+        from_browser = request.META.get("HTTP_X_MOESIF_SDK", "").startswith("moesif-browser")
         return lambda item: (parse(item, now, from_browser=from_browser),)
 
-    def _parse(self, request: Request, items: list[Any], now: datetime) -> tuple[list[Record], list[dict[str, Any]]]:
-        read = self.read(request, now)
-        records: list[Record] = []
-        rejected: list[dict[str, Any]] = []
-        for index, item in enumerate(items):
-            try:
-                records.extend(read(item))
-            except Rejected as error:
-                rejected.append({"index": index, "error": str(error)})
-        return records, rejected
+    def answer(self, accepted: int, rejected: Refused) -> HttpResponse:
+        """What the sender is told after the commit."""
+        return answer_json({"accepted": accepted, "rejected": rejected}, 201)
+
+    def answer_nothing(self, rejected: Refused) -> HttpResponse:
+        """What the sender is told where nothing can be used."""
+        raise _nothing_usable(rejected)
 
 
 @schema.receives("event", "An API call of a customer: its request, response and who made it.")
@@ -198,8 +176,8 @@ class Constant(CollectorView):
 
     content: object = None
 
-    def get(self, request: Request) -> Response:
-        return Response(self.content)
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return answer_json(self.content)
 
 
 @schema.answers("Configuration of the SDKs: nothing is sampled away.", schema.CONFIG)
@@ -217,17 +195,17 @@ class Probe(Constant):
     content: Any = {"status": True, "region": "self-hosted"}
 
 
-def read_body(stream: IO[Any], request: Request) -> bytes:
+def read_body(request: HttpRequest) -> bytes:
     """The body of a request, inflated. Raises Problem beyond the limits."""
-    headers = request.headers
-    return inflate(_read(stream, int(headers["Content-Length"])), headers.get("Content-Encoding", ""))
+    return inflate(_read(request), request.META.get("HTTP_CONTENT_ENCODING", ""))
 
 
-def _read(stream: IO[Any], length: int) -> bytes:
+def _read(request: HttpRequest) -> bytes:
+    length = _length(request)
     if length > MAX_WIRE:
         raise Problem(413, "body_too_large", f"The body is larger than {MAX_WIRE:,} bytes.")
     try:
-        body: bytes = stream.read(length)
+        body: bytes = request.read(length)
     except OSError:
         body = b""
     if len(body) < length:
@@ -235,35 +213,40 @@ def _read(stream: IO[Any], length: int) -> bytes:
     return body
 
 
-def _no_body(request: Request) -> Problem:
-    if request.headers.get("Transfer-Encoding"):
-        return Problem(411, "length_required", "A Content-Length is required.")
-    return Problem(400, "empty_body", "The body is empty: expected a JSON object or an array of them.")
+def _length(request: HttpRequest) -> int:
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    if text.isdecimal() and (length := int(text)):
+        return length
+    if request.META.get("HTTP_TRANSFER_ENCODING"):
+        raise Problem(411, "length_required", "A Content-Length is required.")
+    raise Problem(400, "empty_body", "The body is empty: expected a JSON object or an array of them.")
 
 
-def _nothing_usable(rejected: list[dict[str, Any]]) -> Problem:
+def _records(items: Iterable[Any], read: Callable[[Any], Iterable[Record]], rejected: Refused) -> Iterator[Record]:
+    """The records of the items, one after the other; `rejected` gets what cannot be used."""
+    for index, item in enumerate(items):
+        try:
+            yield from read(item)
+        except Rejected as error:
+            rejected.append({"index": index, "error": str(error)})
+
+
+def _nothing_usable(rejected: Refused) -> Problem:
     first = rejected[0]["error"]
     detail = f"None of the {len(rejected)} items can be used. The first: {first}" if len(rejected) > 1 else first
-    errors = [{"path": f"[{item['index']}]", "message": item["error"]} for item in rejected]
-    answer = {"accepted": 0, "duplicates": 0, "rejected": rejected}
-    return Problem(400, "nothing_usable", detail, errors, answer)
+    errors = [{"path": f"[{item['index']}]", "message": item["error"]} for item in rejected[:SHOWN]]
+    return Problem(400, "nothing_usable", detail, errors, {"accepted": 0, "rejected": rejected})
 
 
-def _key(request: Request) -> ApiKey:
-    """The key that the view lets in."""
-    assert isinstance(request.auth, ApiKey)
-    return request.auth
-
-
-def _note(request: Request, reasons: list[str], now: datetime) -> None:
+def _note(request: HttpRequest, key: ApiKey, reasons: list[str], now: datetime) -> None:
     """Count what was refused, for the administrator."""
     sender = request.headers.get("X-Moesif-SDK") or request.headers.get("User-Agent", "")
-    record_rejections(_key(request), request.path, clean(sender), reasons, now)
+    record_rejections(key, request.path, clean(sender), reasons, now)
 
 
-def _log(request: Request, items: int, rejected: list[dict[str, Any]]) -> None:
+def _log(request: HttpRequest, key: ApiKey, items: int, rejected: Refused) -> None:
     """Tell the administrator; the messages name fields, never values."""
     logger.warning(
         "%s from key %s: %d of %d items rejected, first: [%d] %s",
-        request.path, _key(request).pk, len(rejected), items, rejected[0]["index"], rejected[0]["error"],
+        request.path, key.pk, len(rejected), items, rejected[0]["index"], rejected[0]["error"],
     )  # fmt: skip

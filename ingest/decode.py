@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 import msgspec
@@ -20,7 +21,9 @@ MAX_ITEM = 1_000_000
 MAX_DEPTH = 32
 MAX_ITEMS = 100_000
 MAX_VALUES = 4_000_000
-"""Commas and opening brackets of a body: bounds the memory that decoding can take."""
+"""Commas and opening brackets of a body: bounds the time that decoding can take."""
+MANY_VALUES = 250_000
+"""In a body with more of them items are cut out one by one, since it may hold nothing but tiny ones."""
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -29,6 +32,7 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _DAMAGED_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_ESCAPED_COLON = re.compile(rb"\\u003[aA]")
 _REPLACED = re.compile("[\x00\ud800-\udfff]")
 _KEY = re.compile(rb'\s*"([^"\\]*)"\s*:')
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[{]+|[\]}]+|,', re.DOTALL)
@@ -67,36 +71,39 @@ def inflate(body: bytes, encoding: str) -> bytes:
     return inflated
 
 
-def decode_body(body: bytes) -> list[Any]:
+def decode_body(body: bytes) -> Iterator[Any]:
     """The items of a JSON array, or the one of a JSON object; an item that cannot be read is a Rejected in its place.
 
-    Raises Problem (400, 413) when the body as a whole cannot be read.
+    Each is decoded when it is asked for: all at once they would take many times the memory of the body. Raises
+    Problem (400, 413), maybe after some items, when the body as a whole cannot be read.
     """
     body = body.removeprefix(_BOM).strip()
     if not body:
         raise Problem(400, "empty_body", "The body is empty: expected a JSON object or an array of them.")
-    _check_values(body)
-    if body[:1] == b"{":
-        return [_item_or_rejected(body)]
-    if body[:1] != b"[":
+    if body[:1] not in (b"{", b"["):
         raise Problem(400, "invalid_json", "Expected a JSON object or an array of them, as UTF-8.")
-    return [_item_or_rejected(raw) for raw in _split(body)]
+    items = split(body) if body[:1] == b"[" else iter([body])
+    return map(_item_or_rejected, items)
 
 
-def decode_member(body: bytes, name: str) -> list[Any]:
+def decode_member(body: bytes, name: str) -> Iterator[Any]:
     """The items of the array under this name of a JSON object, as `decode_body` gives those of an array."""
-    body = body.removeprefix(_BOM).strip()
-    _check_values(body)
-    if body[:1] != b"{":
-        raise Problem(400, "invalid_json", f'Expected a JSON object with an array "{name}", as UTF-8.')
-    try:
-        members = {key: bytes(raw) for key, raw in _decode_members(body).items()}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        members = dict(map(_named, _cut(body)))
-    array = members.get(name, b"").strip()
+    array = member(body.removeprefix(_BOM).strip(), name)
     if array[:1] != b"[":
         raise Problem(400, "invalid_json", f'Expected a JSON object with an array "{name}", as UTF-8.')
-    return [_item_or_rejected(raw) for raw in _split(array)]
+    return map(_item_or_rejected, split(array))
+
+
+def member(body: bytes, name: str) -> bytes:
+    """The value under this name of a JSON object, as it stands there; nothing where there is none."""
+    if body[:1] != b"{":
+        return b""
+    _check_values(body)
+    try:
+        found = _decode_members(body).get(name)
+        return b"" if found is None else bytes(found)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return dict(map(_named, _cut(body))).get(name, b"").strip()
 
 
 def _named(member: bytes) -> tuple[str, bytes]:
@@ -113,9 +120,9 @@ def decode_item(raw: bytes, limit: int = MAX_ITEM) -> Any:
         raise Rejected("", f"expected at most {limit:,} bytes, not {len(raw):,}")
     try:
         value = _decode(raw)
-        encoded = _encode(value)
-        # Equal bytes prove that no key was given twice, which the fast decoder would not say.
-        proven = encoded == raw or encoded == msgspec.json.format(raw, indent=-1)
+        # A key that is given twice takes its colon along; the fast decoder would not say so. An escaped colon counts
+        # only once it is decoded.
+        proven = _encode(value).count(b":") == raw.count(b":") and not _ESCAPED_COLON.search(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         proven = False
     if not proven:
@@ -125,32 +132,40 @@ def decode_item(raw: bytes, limit: int = MAX_ITEM) -> Any:
     return _mend(value) if b"\\u" in raw and _DAMAGED_TEXT.search(raw) else value
 
 
-def _check_values(body: bytes) -> None:
-    if body.count(b",") + body.count(b"{") + body.count(b"[") > MAX_VALUES:
+def _check_values(body: bytes) -> int:
+    """About how many values it holds. Raises Problem where that is too many."""
+    values = body.count(b",") + body.count(b"{") + body.count(b"[")
+    if values > MAX_VALUES:
         raise Problem(413, "body_too_large", f"The body holds more than {MAX_VALUES:,} values.")
+    return values
 
 
-def _item_or_rejected(raw: bytes) -> Any:
+def _item_or_rejected(raw: bytes | msgspec.Raw) -> Any:
     try:
-        return decode_item(raw)
+        return decode_item(bytes(raw))
     except Rejected as rejected:
         return rejected
 
 
-def _split(body: bytes) -> list[bytes]:
-    """The items of a JSON array as bytes; where the array is not valid JSON, cut at its own commas."""
+def split(array: bytes) -> Iterator[bytes | msgspec.Raw]:
+    """The items of a JSON array as they stand there; where it is not valid JSON, cut at its own commas."""
+    items = _cut(array) if _check_values(array) > MANY_VALUES else _whole(array)
+    for number, item in enumerate(items):
+        if number == MAX_ITEMS:
+            raise Problem(413, "body_too_large", f"The body holds more than {MAX_ITEMS:,} items.")
+        yield item
+
+
+def _whole(array: bytes) -> Iterable[bytes | msgspec.Raw]:
     try:
-        items = [bytes(raw) for raw in _decode_list(body)]
+        return _decode_list(array)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        items = _cut(body)
-    if len(items) > MAX_ITEMS:
-        raise Problem(413, "body_too_large", f"The body holds more than {MAX_ITEMS:,} items.")
-    return items
+        return _cut(array)
 
 
-def _cut(body: bytes) -> list[bytes]:
+def _cut(body: bytes) -> Iterator[bytes]:
     """Cut an array into items by brackets, quotes and commas alone, whatever stands between them."""
-    items, depth, start = [], 0, 1
+    depth, start, first = 0, 1, True
     for token in _TOKEN.finditer(body):
         match body[token.start()]:
             case 0x22:  # a text
@@ -158,8 +173,8 @@ def _cut(body: bytes) -> list[bytes]:
                     break
             case 0x2C:  # a comma
                 if depth == 1:
-                    items.append(body[start : token.start()].strip())
-                    start = token.end()
+                    yield body[start : token.start()].strip()
+                    start, first = token.end(), False
             case 0x5B | 0x7B:  # [ {
                 depth += len(token[0])
             case _:
@@ -167,7 +182,10 @@ def _cut(body: bytes) -> list[bytes]:
                 if depth <= 0:
                     if depth < 0 or token.end() != len(body):
                         raise Problem(400, "invalid_json", f"The JSON goes on after its end, near byte {token.end()}.")
-                    return [*items, body[start : token.end() - 1].strip()]
+                    last = body[start : token.end() - 1].strip()
+                    if last or not first:
+                        yield last
+                    return
     raise Problem(400, "invalid_json", "The JSON ends too early.")
 
 

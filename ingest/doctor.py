@@ -10,9 +10,10 @@ from typing import Any
 from django.db.models import Count, Exists, F, Model, OuterRef
 from pyroaring import BitMap64
 
+from ingest.arrivals import waiting
 from ingest.columns import ColumnsDamaged, open_columns
 from ingest.examination import Check, Examination, Finding, Severity
-from ingest.models import Customer, CustomerKind, CustomerVersion, Event, SealQueue, Segment
+from ingest.models import Arrival, Customer, CustomerKind, CustomerVersion, Event, SealQueue, Segment
 
 REBUILD = "Run manage.py rebuild_columns: it makes the copy again from the rows, while the site works."
 READ = 5_000
@@ -118,14 +119,31 @@ def broken_identities(examination: Examination) -> Iterator[Finding]:
             yield Finding(f"{count} {plural} {fault}; the first is {rows.order_by('pk')[0].pk}.", mend)
 
 
+def unrecorded_arrivals(examination: Examination) -> Iterator[Finding]:
+    """What was accepted and became no rows, for a reason nobody foresaw or because nobody records it."""
+    for arrival in Arrival.objects.exclude(error="").defer("content").order_by("pk")[:READ].iterator():
+        yield Finding(
+            f"{arrival.items} items accepted at {arrival.received_at:%Y-%m-%d %H:%M} UTC could not be recorded: "
+            f"{arrival.error}",
+            "Nothing of them is lost. Report the error; once it is mended, try again under Arrivals in the admin.",
+        )
+    oldest = waiting().order_by("pk").values_list("received_at", flat=True).first()
+    if oldest is not None and oldest < examination.now - SEALING_TAKES:
+        yield Finding(
+            f"What was accepted at {oldest:%Y-%m-%d %H:%M} UTC waits to be recorded.",
+            "Start the worker: manage.py run_worker.",
+            Severity.WARNING,
+        )
+
+
 def much_waits(examination: Examination) -> Iterator[Finding]:
     """A queue that grows because nobody seals."""
-    waiting = SealQueue.objects.count()
+    queued = SealQueue.objects.count()
     sealed_at = Segment.objects.order_by(F("published_at").desc(nulls_last=True)).values_list("published_at").first()
     last = sealed_at[0] if sealed_at else None
-    if waiting and last is not None and last < examination.now - SEALING_TAKES:
+    if queued and last is not None and last < examination.now - SEALING_TAKES:
         yield Finding(
-            f"{waiting} rows wait to be sealed, and the last sealing was at {last:%Y-%m-%d %H:%M} UTC.",
+            f"{queued} rows wait to be sealed, and the last sealing was at {last:%Y-%m-%d %H:%M} UTC.",
             "Start the worker: manage.py run_worker.",
             Severity.WARNING,
         )
@@ -145,6 +163,7 @@ CHECKS = (
         rows_not_sealed_once,
         deep=True,
     ),
+    Check("arrivals", "What was accepted is recorded", unrecorded_arrivals),
     Check("queue", "What waits to be sealed exists, and waits once", faults_of_the_queue),
     Check("identities", "Events and profiles name customers that exist", broken_identities, deep=True),
     Check("sealing", "Sealing keeps up", much_waits),

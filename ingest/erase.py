@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from ingest.arrivals import record_arrivals
 from ingest.models import Customer, CustomerVersion, Erasure, Event, SealQueue
 
 AT_ONCE = 500
@@ -34,13 +35,18 @@ def erase_events(ids: Collection[int], now: datetime) -> int:
     return erased
 
 
-@transaction.atomic
 def erase_customer(customer: Customer, now: datetime) -> int:
     """Erase what is known of a customer: its profile, and the events that name it; returns how many those were.
 
     Of a user also what names the visitors that turned out to be it.
     It is hidden from every evaluation at once. Its id stays, so that what was told of it can still be read.
     """
+    record_arrivals()  # what was accepted and names it is erased too
+    return _erase(customer, now)
+
+
+@transaction.atomic
+def _erase(customer: Customer, now: datetime) -> int:
     everybody = [customer.pk, *customer.visitors.values_list("pk", flat=True)]
     named = f"{customer.kind}__in"
     erased = erase_events(list(Event.objects.filter(**{named: everybody}).values_list("pk", flat=True)), now)

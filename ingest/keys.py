@@ -22,6 +22,11 @@ PREFIX = "ck_live"
 _FORM = re.compile(rf"{PREFIX}_([0-9A-Za-z]{{8}})_([0-9A-Za-z]{{43}})([0-9A-Za-z]{{6}})")
 _NO_DIGEST = hashlib.sha256(b"").hexdigest()
 _USE_IS_KEPT_TO = timedelta(minutes=1)
+TRUSTED_FOR = timedelta(seconds=5)
+"""How long a process takes a sender's key for what it was when it looked it up."""
+_MOST_TRUSTED = 1_000
+_trusted: dict[str, tuple[ApiKey, datetime]] = {}
+"""Digest of the key -> the key, and when it was looked up."""
 
 
 def make_key(
@@ -56,16 +61,38 @@ def find_key(text: str, now: datetime) -> ApiKey | None:
     # An unknown id costs a comparison too, so that time does not tell which ids exist.
     if not hmac.compare_digest(_digest(text), key.digest if key else _NO_DIGEST) or key is None:
         return None
-    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+    if not _opens(key, now):
         return None
     _mark_use(key, now)
     return key
 
 
+def trusted_key(text: str, now: datetime) -> ApiKey | None:
+    """As `find_key`, but a key that was looked up less than TRUSTED_FOR ago is not looked up again.
+
+    For senders, of whom a busy one calls a hundred times a second.
+    """
+    digest = _digest(text)
+    key, looked_up = _trusted.get(digest, (None, now))
+    if key is not None and abs(now - looked_up) < TRUSTED_FOR and _opens(key, now):
+        return key
+    key = find_key(text, now)
+    if key is not None:
+        if len(_trusted) >= _MOST_TRUSTED:
+            _trusted.clear()
+        _trusted[digest] = key, now
+    return key
+
+
 def revoke_key(key: ApiKey, now: datetime) -> None:
-    """From now on the key opens nothing; revoking it again changes nothing."""
+    """From now on the key opens nothing, after TRUSTED_FOR in other processes; revoking it again changes nothing."""
+    _trusted.clear()
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
     key.refresh_from_db()
+
+
+def _opens(key: ApiKey, now: datetime) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
 
 
 def _mark_use(key: ApiKey, now: datetime) -> None:

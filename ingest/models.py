@@ -1,7 +1,8 @@
 """What came in: customers, what was said of them, events; and the keys and segments that belong to them.
 
-Rows here are the durable truth. The columnar copy (`ingest/columns/`) is made from them by sealing: every row
-that is to be sealed stands once in `SealQueue` until it is part of a published `Segment`.
+Rows here are the durable truth. What was accepted is an `Arrival` and becomes events, customers and versions. The
+columnar copy (`ingest/columns/`) is made from those by sealing: every row that is to be sealed stands once in
+`SealQueue` until it is part of a published `Segment`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,20 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
+
+
+class Arrival(models.Model):
+    """What one request brought, as it was answered 201. It leaves in the transaction that makes rows of it."""
+
+    received_at = models.DateTimeField()
+    items = models.PositiveIntegerField()
+    content = models.BinaryField()
+    "The records, see `ingest.packing`."
+    error = models.TextField(blank=True)
+    "Why no rows could be made of it, which nobody foresaw; empty while it waits."
+
+    def __str__(self) -> str:
+        return f"Arrival {self.pk}"
 
 
 class CustomerKind(models.TextChoices):

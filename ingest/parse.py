@@ -40,7 +40,7 @@ _TRANSACTION_HEADER = "x-moesif-transaction-id"
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
-class EventRecord(msgspec.Struct, gc=False):
+class EventRecord(msgspec.Struct, gc=False, tag_field="is", tag="event"):
     """One API call or action. `fields` is nested by the names of criteria fields, as `Event.fields` is."""
 
     type: str
@@ -55,7 +55,7 @@ class EventRecord(msgspec.Struct, gc=False):
     "Whether `user_id` is the anonymous id of a visitor."
 
 
-class ProfileRecord(msgspec.Struct, gc=False):
+class ProfileRecord(msgspec.Struct, gc=False, tag_field="is", tag="profile"):
     """Something said of one customer. `patch` has the form of `Customer.profile`, without nulls."""
 
     kind: str

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 logger = logging.getLogger("django.request")
 
+CONTENT_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="cohortsite"'
 RETRY_AFTER = 5
 """Seconds after which a sender may try again when the database could not be reached."""
 
@@ -43,12 +46,23 @@ class Problem(exceptions.APIException):
 
 def handle_exception(exc: Exception, context: dict[str, Any]) -> Response:
     """The answer to whatever a view raised; what nobody foresaw is logged and told without its details."""
+    exc = _told(exc, context.get("view"))
+    return Response(_document(exc), status=exc.status_code, headers=_headers(exc), content_type=CONTENT_TYPE)
+
+
+def plain_answer(exc: Exception, view: object) -> HttpResponse:
+    """The same for a view that answers without Django REST framework."""
+    exc = _told(exc, view)
+    content = msgspec.json.encode(_document(exc))
+    return HttpResponse(content, status=exc.status_code, headers=_headers(exc), content_type=CONTENT_TYPE)
+
+
+def _told(exc: Exception, view: object) -> exceptions.APIException:
+    """As it is told to the caller; what is our fault is logged."""
     exc = _as_api_exception(exc)
     if exc.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("%s failed", type(context.get("view")).__name__, exc_info=exc.__cause__ or exc)
-    return Response(
-        _document(exc), status=exc.status_code, headers=_headers(exc), content_type="application/problem+json"
-    )
+        logger.error("%s failed", type(view).__name__, exc_info=exc.__cause__ or exc)
+    return exc
 
 
 def _as_api_exception(exc: Exception) -> exceptions.APIException:
@@ -123,8 +137,8 @@ def _line(error: Mapping[str, str]) -> str:
 
 def _headers(exc: exceptions.APIException) -> dict[str, str]:
     headers = {}
-    if challenge := getattr(exc, "auth_header", None):
-        headers["WWW-Authenticate"] = challenge
+    if exc.status_code == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = CHALLENGE
     if exc.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER)
     if (wait := getattr(exc, "wait", None)) is not None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -22,6 +22,7 @@ from ingest.visitors import Known, lock_visitors, mark_identified, merge_visitor
 
 Name: TypeAlias = tuple[str, str]
 """(kind, external id)"""
+Done = TypeVar("Done")
 
 TRIES = 3
 _RETRIED = frozenset(("40P01", "40001"))  # deadlock, serialization failure
@@ -42,12 +43,20 @@ def record(records: Sequence[Record]) -> Recorded:
 
     Raises OperationalError when the database cannot be reached or stays locked; nothing is stored then.
     """
+
+    def attempt() -> Recorded:
+        with transaction.atomic(), connection.cursor() as cursor:
+            return _record(cursor, records)
+
+    return retried(attempt)
+
+
+def retried(attempt: Callable[[], Done]) -> Done:
+    """Do a transaction again that PostgreSQL ended for the sake of another: both named the same in opposite order."""
     for left in reversed(range(TRIES)):
         try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                return _record(cursor, records)
+            return attempt()
         except OperationalError as error:
-            # Two senders of the same events in opposite order: PostgreSQL ends one of them, which may try again.
             if left == 0 or connection.in_atomic_block or getattr(error.__cause__, "sqlstate", "") not in _RETRIED:
                 raise
     raise AssertionError("unreachable")

@@ -81,9 +81,7 @@ EXAMPLES: dict[str, Schema] = {
     },
 }
 REJECTED = {"type": "array", "items": _object("index error", index={"type": "integer"}, error=TEXT)}
-RECEIVED = _object(
-    "accepted duplicates rejected", accepted={"type": "integer"}, duplicates={"type": "integer"}, rejected=REJECTED
-)
+RECEIVED = _object("accepted rejected", accepted={"type": "integer"}, rejected=REJECTED)
 PROBLEM = _object(
     "type title status code detail",
     type=TEXT, title=TEXT, status={"type": "integer"}, code=TEXT, detail=TEXT,
@@ -91,6 +89,8 @@ PROBLEM = _object(
 )  # fmt: skip
 CONFIG = _object("sample_rate", sample_rate={"type": "integer"})
 RULES: Schema = {"type": "array", "items": OBJECT}
+COLLECTOR_KEY: list[dict[str, list[str]]] = [{"collectorKey": []}]
+"""Named in the settings, since no authentication of Django REST framework is behind it."""
 PROBE = _object("status region", status={"type": "boolean"}, region=TEXT)
 
 
@@ -102,6 +102,7 @@ def receives(kind: str, description: str) -> Callable[[View], View]:
         summary=f"Send {kind} data",
         description=description + " Takes one item or an array; plain or gzip. Sent again, it changes nothing.",
         request={"application/json": body},
+        auth=COLLECTOR_KEY,  # type: ignore[arg-type]
         examples=[OpenApiExample(kind, EXAMPLES[kind], request_only=True)],
         responses={
             201: OpenApiResponse(RECEIVED, "Stored; `rejected` names the items that could not be used, by index."),
@@ -134,6 +135,7 @@ def takes(protocol: str, description: str, body: Schema) -> Callable[[View], Vie
         summary=f"Send data as {protocol} clients do",
         description=description,
         request={"application/json": body},
+        auth=COLLECTOR_KEY,  # type: ignore[arg-type]
         responses={200: OpenApiResponse(OBJECT, "Stored, but for what could not be used."), **refused},
     )
     return extend_schema_view(post=operation)
@@ -148,14 +150,6 @@ def answers(description: str, content: Schema) -> Callable[[View], View]:
 
 def _problem(description: str) -> OpenApiResponse:
     return OpenApiResponse(PROBLEM, description)
-
-
-class CollectorKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "ingest.authentication.CollectorAuthentication"
-    name = "collectorKey"
-
-    def get_security_definition(self, auto_schema: Any) -> Schema:
-        return {"type": "apiKey", "in": "header", "name": "X-Moesif-Application-Id"}
 
 
 class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -22,7 +22,18 @@ from cohorts.models import (
     MembershipChange,
 )
 from ingest.keys import make_key
-from ingest.models import ApiKey, Customer, CustomerKind, CustomerVersion, Event, EventType, Rejection, Scope, SealQueue
+from ingest.models import (
+    ApiKey,
+    Arrival,
+    Customer,
+    CustomerKind,
+    CustomerVersion,
+    Event,
+    EventType,
+    Rejection,
+    Scope,
+    SealQueue,
+)
 from notifications.models import (
     Attempt,
     Batch,
@@ -54,6 +65,11 @@ def make_api_key(*scopes: Scope) -> str:
 
 def make_key_row() -> ApiKey:
     return make_key("test", [Scope.COLLECTOR], NOON)[0]
+
+
+def make_arrival(**values) -> Arrival:
+    """Something accepted; as it is, no rows can be made of it."""
+    return Arrival.objects.create(**{"received_at": NOON, "items": 1, "content": b"?", **values})
 
 
 def make_rejection(key: ApiKey | None = None, **values) -> Rejection:

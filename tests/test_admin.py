@@ -23,7 +23,7 @@ from cohorts.models import (
 )
 from cohortsite.admin_sidebar import GROUPS
 from cohortsite.models import Heartbeat, Process
-from ingest.models import ApiKey, Customer, CustomerVersion, Erasure, Event, Rejection, SealQueue, Segment
+from ingest.models import ApiKey, Arrival, Customer, CustomerVersion, Erasure, Event, Rejection, SealQueue, Segment
 from notifications.alerts.models import Alert, AlertChange, AlertRule, Maintenance, RuleChannel
 from notifications.models import (
     Attempt,
@@ -81,6 +81,7 @@ MAKERS = {
     Segment: make_segment,
     Erasure: lambda: Erasure.objects.create(customer=factories.make_customer(), erased_at=NOON, events=3),
     ApiKey: factories.make_key_row,
+    Arrival: factories.make_arrival,
     Rejection: factories.make_rejection,
     Cohort: lambda: factories.make_membership(factories.make_cohort(), factories.make_customer()).cohort,
     Membership: lambda: factories.make_membership(factories.make_cohort(), factories.make_customer()),

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from cohorts.criteria import LEAVES, parse
+from ingest.arrivals import record_arrivals
 from ingest.models import Customer, CustomerKind, Event, Scope
 from notifications import compose
 from tests.factories import make_api_key, make_cohort
@@ -133,4 +134,5 @@ def test_the_example_by_hand_works(client):
     key = make_api_key(Scope.COLLECTOR)
     answer = client.post(path, body, content_type="application/json", headers={"X-Moesif-Application-Id": key})
     assert answer.status_code == 201
+    record_arrivals()
     assert Event.objects.get().fields["action_name"] == "Signed Up"

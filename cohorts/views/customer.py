@@ -20,6 +20,7 @@ from cohorts.outlook import outlook_of
 from cohorts.paging import page_of
 from cohorts.stays import stays_of
 from cohorts.timeline import SHOWN, InvalidPlace, timeline
+from ingest.arrivals import record_what_just_came
 from ingest.columns.interface import ColumnsDamaged
 from ingest.erase import erase_customer
 from ingest.models import Customer, CustomerKind, Event
@@ -40,6 +41,7 @@ def customer(request: HttpRequest, kind: str, external_id: str) -> HttpResponse:
 
     A visitor who turned out to be a user has that user's page.
     """
+    record_what_just_came()
     found = Customer.objects.select_related("company", "merged_into").filter(kind=kind, external_id=external_id).first()
     if found is not None and found.merged_into is not None:
         return redirect("customer", kind, found.merged_into.external_id)

@@ -17,6 +17,8 @@ from moesifapi.configuration import Configuration
 from moesifapi.models import CampaignModel, CompanyModel, EventModel, EventRequestModel, EventResponseModel, UserModel
 from moesifapi.moesif_api_client import MoesifAPIClient
 
+from ingest.arrivals import record_arrivals
+
 SMALL_APP = Path(__file__).with_name("small_app.py")
 
 
@@ -53,7 +55,8 @@ def send_with_moesifapi(
     users: Sequence[dict[str, Any]] = (),
     companies: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """Send all with the published Python client: one thing alone, several as a batch. Raises what the client raises.
+    """Send all with the published Python client, and record it: one thing alone, several as a batch. Raises what the
+    client raises.
 
     Users and companies are the arguments of its models, e.g. `{"user_id": "12345", "metadata": {...}}`.
     """
@@ -62,6 +65,7 @@ def send_with_moesifapi(
         _send(api.update_user, api.update_users_batch, [UserModel(**_with_campaign(user)) for user in users])
         companies_ = [CompanyModel(**_with_campaign(company)) for company in companies]
         _send(api.update_company, api.update_companies_batch, companies_)
+    record_arrivals()
 
 
 @contextmanager
@@ -108,9 +112,9 @@ def call_app(app: str, path: str, *, user_id: str | None = None, company_id: str
 
 
 def wait_until(condition: Any, seconds: float = 30) -> None:
-    """Wait until the condition holds; fails when it does not in time."""
+    """Record what arrives until the condition holds; fails when it does not in time."""
     end = time.monotonic() + seconds
-    while not condition():
+    while record_arrivals() or not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.1)
 

@@ -9,6 +9,7 @@ import requests
 from django.utils import timezone
 from moesifapi.exceptions.api_exception import APIException
 
+from ingest.arrivals import record_arrivals
 from ingest.keys import find_key, revoke_key
 from ingest.models import Customer, Event, Scope
 from tests.clients.senders import Call, moesifapi_client, send_with_moesifapi
@@ -59,6 +60,7 @@ def test_an_event_sent_again_is_stored_once(live_server, key):
     with moesifapi_client(live_server.url, key) as api:
         api.create_event(model)
         api.create_events_batch([model, Call(MOMENT, user_id="u1").model()])
+    record_arrivals()
     assert Event.objects.count() == 2
 
 

@@ -18,6 +18,7 @@ from cohortsite.demo.environment import demo_environment
 from cohortsite.demo.live import Feed
 from cohortsite.demo.people import HISTORY
 from cohortsite.demo.traffic import live_newcomer, traffic
+from ingest.arrivals import record_arrivals
 from ingest.models import Customer, Event, Scope
 from tests.factories import make_api_key
 
@@ -78,6 +79,7 @@ def test_live_traffic_goes_through_the_collector(live_server):
     assert feed.send(now)
     assert not feed.send(now + timedelta(seconds=1))
     sent = [*traffic(ANCHOR, ANCHOR, now), *live_newcomer(now)]
+    record_arrivals()
     assert Event.objects.count() == sum("event" in item or "action" in item for item in sent)
 
 

@@ -12,11 +12,16 @@ from django.utils import timezone
 from cohorts.models import Cohort
 from cohortsite.first_steps import NO_KEY, snippets
 from cohortsite.models import WORKER, Heartbeat
+from ingest.accept import accept
+from ingest.arrivals import LITTLE
 from ingest.columns import open_columns
 from ingest.keys import find_key
 from ingest.models import ApiKey, Scope, Segment
+from ingest.packing import pack
+from ingest.parse import parse_action
 from tests.factories import (
     make_api_key,
+    make_arrival,
     make_batch,
     make_channel,
     make_cohort,
@@ -172,6 +177,7 @@ def test_a_site_that_works_says_so(viewer, busy, now):
     open_columns().seal(now)
     assert checks(viewer) == {
         "Worker": ("good", "working"),
+        "Recording": ("good", "nothing waits"),
         "Sealing": ("good", "nothing waits"),
         "Cohorts": ("good", "1 evaluated on time"),
         "Channels": ("good", "none failing"),
@@ -188,6 +194,14 @@ def test_a_silent_worker_is_told(viewer, busy, now):
     Heartbeat.objects.all().delete()
     Cohort.objects.update(attempted_at=None)
     assert checks(viewer)["Worker"] == ("bad", "never seen")
+
+
+def test_what_waits_to_be_recorded_or_cannot_be_is_told(viewer, busy, now):
+    [piece] = pack([parse_action({"action_name": "Clicked"}, now)] * LITTLE)
+    accept([piece], now - HOUR)
+    assert checks(viewer)["Recording"] == ("warn", f"{LITTLE:,} waiting")
+    make_arrival(error="ZeroDivisionError")
+    assert checks(viewer)["Recording"][0] == "bad"
 
 
 def test_broken_cohorts_and_channels_are_named_with_their_faults(viewer, busy):

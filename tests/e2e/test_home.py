@@ -9,6 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from cohortsite.first_steps import snippets
+from ingest.arrivals import record_arrivals
 from ingest.columns import open_columns
 from ingest.models import Customer, Event
 from tests.clients.senders import Call, send_with_moesifapi
@@ -61,8 +62,9 @@ def test_what_the_snippets_say_works_as_it_stands(page_as, site):
     page.get_by_role("button", name="Create a key").click()
     expect(page.get_by_text("The key is made")).to_be_visible()
     assert subprocess.run(["bash", "-c", code_of(page, "curl")], capture_output=True, check=True)
-    assert Event.objects.count() == 1
+    assert record_arrivals() == Event.objects.count() == 1
     exec(compile(code_of(page, "python"), "snippet", "exec"), {})  # as the reader runs it
+    record_arrivals()
     assert Event.objects.count() == 2
     assert Customer.objects.get(external_id="12345").email == "ada@example.com"
 

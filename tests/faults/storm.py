@@ -60,8 +60,9 @@ def work(clock: Clock, home: Path) -> None:
 
 def collect(clock: Clock, home: Path) -> None:
     """Take events in; each is written down once it was answered with 201."""
-    from ingest.parse import PARSERS  # noqa: PLC0415 - Django is set up only now
-    from ingest.record import record  # noqa: PLC0415
+    from ingest.accept import accept  # noqa: PLC0415 - Django is set up only now
+    from ingest.packing import pack  # noqa: PLC0415
+    from ingest.parse import PARSERS  # noqa: PLC0415
 
     answered = os.open(home / "answered", os.O_APPEND | os.O_CREAT | os.O_WRONLY)
     while True:
@@ -74,7 +75,7 @@ def collect(clock: Clock, home: Path) -> None:
             "user_id": f"user-{int(random.triangular(0, USERS, 0))}",
             "metadata": {"name": name},
         }
-        record([PARSERS["event"](item, at)])
+        accept(pack([PARSERS["event"](item, at)]), at)
         os.write(answered, f"{name}\n".encode())
         time.sleep(random.uniform(0, 0.1))
 
@@ -102,7 +103,7 @@ def kill_at_random(started: float, home: str, ready: Any, stop: Any, kills: Any)
 def warm_up(clock: Clock) -> None:
     """Import and compile what every process that is forked would have to."""
     from cohortsite.pipeline import run_cycle  # noqa: PLC0415 - Django is set up only now
-    from ingest import parse, record  # noqa: F401, PLC0415
+    from ingest import accept, parse  # noqa: F401, PLC0415
 
     run_cycle(clock.now())
 

@@ -20,8 +20,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from cohorts.edit import edit_definition
 from cohorts.models import Cohort
 from cohortsite.pipeline import run_cycle
+from ingest.accept import accept
+from ingest.packing import pack
 from ingest.parse import PARSERS
-from ingest.record import record
 from notifications.delivery import replay
 from notifications.models import Delivery, Subscription
 from tests.doctor import assert_sound
@@ -77,7 +78,7 @@ class Machine(RuleBasedStateMachine):
             "user_id": user,
         }
         for _ in range(1 + twice):
-            record([PARSERS["event"](item, self.now)])
+            accept(pack([PARSERS["event"](item, self.now)]), self.now)
         self.events.append((user, at, self.now))
 
     # --- What people do

@@ -12,9 +12,10 @@ from pyroaring import BitMap
 
 from cohorts.models import Cohort, Membership
 from cohortsite.pipeline import run_cycle
+from ingest.accept import accept
 from ingest.models import Customer
+from ingest.packing import pack
 from ingest.parse import PARSERS
-from ingest.record import record
 from notifications.batching import due_subscriptions, subscribe
 from notifications.models import Channel, Delivery, Subscription
 from tests.doctor import assert_sound
@@ -52,14 +53,14 @@ class World:
         return subscribe(self.cohort, channel, now=now, period=PERIOD, **options)
 
     def receive(self, user: str, at: datetime) -> None:
-        """The user calls the API; the call is collected at once."""
+        """The user calls the API; the call is accepted at once."""
         time = at.isoformat()
         item = {
             "request": {"time": time, "verb": "GET", "uri": "https://api.acme.test/items"},
             "response": {"time": time, "status": 200},
             "user_id": user,
         }
-        record([PARSERS["event"](item, at)])
+        accept(pack([PARSERS["event"](item, at)]), at)
         self.calls[user].append(at)
 
     def active(self, at: datetime) -> set[str]:

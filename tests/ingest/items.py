@@ -6,6 +6,8 @@ import gzip
 import json
 from typing import Any
 
+from ingest.arrivals import record_arrivals
+
 
 def event(**values: Any) -> dict[str, Any]:
     """An API call on the wire; `request` and `response` add to what stands there."""
@@ -21,12 +23,16 @@ def action(**values: Any) -> dict[str, Any]:
 
 
 def send(client: Any, path: str, body: Any, key: str | None, **headers: Any) -> Any:
-    """POST as a client does: JSON unless bytes are given; `headers` by name with underscores."""
+    """POST as a client does, and record what was accepted: JSON unless bytes are given; `headers` by name with
+    underscores."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if key is not None:
         named["X-Moesif-Application-Id"] = key
-    return client.post(path, content, content_type="application/json; charset=utf-8", headers=named)
+    answer = client.post(path, content, content_type="application/json; charset=utf-8", headers=named)
+    if answer.status_code < 300:
+        record_arrivals()
+    return answer
 
 
 def gzipped(body: Any) -> bytes:

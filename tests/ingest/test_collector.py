@@ -40,7 +40,7 @@ def test_every_endpoint_stores_what_it_is_sent(client, collector_key, path):
     item = ITEMS[path.split("/")[2]]
     answer = send(client, path, [item] if path.endswith("batch") else item, collector_key)
     assert answer.status_code == 201
-    assert answer.json() == {"accepted": 1, "duplicates": 0, "rejected": []}
+    assert answer.json() == {"accepted": 1, "rejected": []}
     assert Event.objects.count() + CustomerVersion.objects.count() == 1
     assert Customer.objects.get().external_id in ("u1", "c1")
 
@@ -128,7 +128,7 @@ def test_gzip_is_read_by_header_and_by_magic_bytes(client, collector_key, encodi
     answer = send(
         client, "/v1/events/batch", gzipped([event(user_id="u1"), event(user_id="u2")]), collector_key, **headers
     )
-    assert answer.json() == {"accepted": 2, "duplicates": 0, "rejected": []}
+    assert answer.json() == {"accepted": 2, "rejected": []}
 
 
 @pytest.mark.parametrize(
@@ -295,22 +295,10 @@ def test_an_empty_batch_is_fine(client, collector_key):
 def test_the_first_of_the_same_transaction_wins(client, collector_key):
     first = event(transaction_id="t1", user_id="u1", metadata={"n": 1})
     second = event(transaction_id="t1", user_id="u1", metadata={"n": 2})
-    assert send(client, "/v1/events/batch", [first, second], collector_key).json() == {
-        "accepted": 1,
-        "duplicates": 1,
-        "rejected": [],
-    }
-    answer = send(client, "/v1/actions", action(transaction_id="t1", user_id="u1"), collector_key)
-    assert answer.json() == {"accepted": 0, "duplicates": 1, "rejected": []}
+    assert send(client, "/v1/events/batch", [first, second], collector_key).json()["accepted"] == 2
+    assert send(client, "/v1/actions", action(transaction_id="t1", user_id="u1"), collector_key).status_code == 201
     assert Event.objects.get().fields["metadata"] == {"n": 1}
     assert SealQueue.objects.filter(source="event").count() == 1
-
-
-def test_duplicates_beside_rejected_items_are_an_answer_not_an_error(client, collector_key):
-    send(client, "/v1/events", event(transaction_id="t1"), collector_key)
-    answer = send(client, "/v1/events/batch", [event(transaction_id="t1"), {}], collector_key)
-    assert answer.status_code == 201
-    assert (answer.json()["accepted"], answer.json()["duplicates"], len(answer.json()["rejected"])) == (0, 1, 1)
 
 
 def test_ids_that_stand_for_nobody_are_refused_from_the_browser_alone(client, collector_key):
@@ -377,19 +365,19 @@ def test_a_trailing_slash_is_another_address_and_never_a_redirect(client, collec
 
 
 def test_a_database_out_of_reach_gets_503_and_a_time_to_try_again(client, collector_key, monkeypatch):
-    def refuse(records):
+    def refuse(packed, now):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(collector, "record", refuse)
+    monkeypatch.setattr(collector, "accept", refuse)
     answer = send(client, "/v1/events", event(), collector_key)
     assert (answer.status_code, answer["Retry-After"], answer.json()["code"]) == (503, "5", "unavailable")
 
 
 def test_what_nobody_foresaw_is_logged_and_told_without_details(client, collector_key, monkeypatch, caplog):
-    def fail(records):
+    def fail(packed, now):
         raise RuntimeError("canary")
 
-    monkeypatch.setattr(collector, "record", fail)
+    monkeypatch.setattr(collector, "accept", fail)
     with caplog.at_level(logging.ERROR):
         answer = send(client, "/v1/events", event(), collector_key)
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
@@ -417,14 +405,14 @@ def test_secrets_are_never_stored(client, collector_key):
 
 
 @contextmanager
-def locked_events():
-    """Somebody else holds the events for as long as the block lasts."""
+def locked_inbox():
+    """Somebody else holds the inbox for as long as the block lasts."""
     other = connection.copy()
     with connection.cursor() as cursor, other.cursor() as rival:
         if connection.vendor == "postgresql":
             cursor.execute("SET lock_timeout = '200ms'")
             rival.execute("BEGIN")
-            rival.execute("LOCK TABLE ingest_event IN ACCESS EXCLUSIVE MODE")
+            rival.execute("LOCK TABLE ingest_arrival IN ACCESS EXCLUSIVE MODE")
         else:
             cursor.execute("PRAGMA busy_timeout = 200")
             rival.execute("BEGIN IMMEDIATE")
@@ -439,7 +427,7 @@ def locked_events():
 def test_a_lock_that_lasts_too_long_gets_503_and_nothing_is_stored(client):
     key = make_api_key(Scope.COLLECTOR)
     ApiKey.objects.update(last_used_at=timezone.now())
-    with locked_events():
+    with locked_inbox():
         answer = send(client, "/v1/events", event(user_id="u1"), key)
     assert (answer.status_code, answer["Retry-After"], answer.json()["code"]) == (503, "5", "unavailable")
     assert send(client, "/v1/events", event(user_id="u1"), key).json()["accepted"] == 1

@@ -42,6 +42,10 @@ def outcome(read, *args):
         return problem.status_code
 
 
+def decoded(body):
+    return list(decode_body(body))
+
+
 @given(JSON, st.booleans(), st.sampled_from([None, 2]))
 def test_an_item_is_what_was_sent_however_it_is_written(value, ascii_only, indent):
     raw = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
@@ -50,7 +54,7 @@ def test_an_item_is_what_was_sent_however_it_is_written(value, ascii_only, inden
 
 @given(st.lists(JSON))
 def test_a_body_is_its_items(values):
-    assert decode_body(json.dumps(values).encode()) == mended(values)
+    assert decoded(json.dumps(values).encode()) == mended(values)
 
 
 @given(
@@ -59,7 +63,7 @@ def test_a_body_is_its_items(values):
 )
 def test_a_bad_item_is_rejected_alone(values, bad):
     parts = [json.dumps(value) for value in values]
-    items = decode_body(f"[{', '.join([*parts, bad, *parts])}]".encode())
+    items = decoded(f"[{', '.join([*parts, bad, *parts])}]".encode())
     assert isinstance(items.pop(len(values)), Rejected)
     assert items == mended(values + values)
 
@@ -69,7 +73,7 @@ def test_a_bad_item_is_rejected_alone(values, bad):
 @example(b"[,]")
 @example(b"[}")
 def test_no_bytes_make_it_fail(body):
-    items = outcome(decode_body, body)
+    items = outcome(decoded, body)
     assert isinstance(items, list) or items in (400, 413)
 
 
@@ -90,6 +94,7 @@ def test_no_bytes_make_inflating_fail(body, encoding):
         (b'{"a": "\xff"}', "expected UTF-8; byte 7"),
         (b'{"a": 1, "a": 2}', 'expected every key once; "a" is given twice'),
         (b'{"b": {"a": 1, "a": 2}}', '"a" is given twice'),
+        (b'{"b": ["\\u003a\\u003A"], "a": {"c": 1}, "a": 2}', '"a" is given twice'),
         (b'{"a": 1', "expected JSON; at character"),
         (b'{"a": "\x00"}', "expected JSON; at character 7"),
         (b"[" * 33 + b"]" * 33, "nested at most 32 deep"),
@@ -126,14 +131,29 @@ def test_pairs_of_surrogates_are_one_character():
 
 
 def test_a_byte_order_mark_is_skipped():
-    assert decode_body(b'\xef\xbb\xbf [{"a": 1}] ') == [{"a": 1}]
+    assert decoded(b'\xef\xbb\xbf [{"a": 1}] ') == [{"a": 1}]
+
+
+def test_a_body_of_many_small_values_is_cut_one_by_one(monkeypatch):
+    values = [1, [2, {"a": "],"}], {}, "\\", None]
+    monkeypatch.setattr(decode, "MANY_VALUES", 3)
+    assert decoded(json.dumps(values).encode()) == values
+    assert decoded(b"[ " + b"[]," * 5 + b"[]\n]") == [[]] * 6
+    assert isinstance(decoded(b"[1,2,3,4,]")[-1], Rejected)
+
+
+def test_items_are_decoded_as_they_are_asked_for(monkeypatch):
+    monkeypatch.setattr(decode, "_decode", None)
+    items = decode_body(b"[1, 2]")
+    with pytest.raises(TypeError):
+        next(items)
 
 
 def test_more_items_than_the_limit_are_refused(monkeypatch):
     monkeypatch.setattr(decode, "MAX_ITEMS", 3)
-    assert len(decode_body(b"[1,2,3]")) == 3
+    assert len(decoded(b"[1,2,3]")) == 3
     with pytest.raises(Problem, match="more than 3 items"):
-        decode_body(b"[1,2,3,4]")
+        decoded(b"[1,2,3,4]")
 
 
 def test_a_bomb_is_refused_before_it_is_inflated_whole():
@@ -158,6 +178,6 @@ def test_a_bomb_is_refused_before_it_is_inflated_whole():
 )
 def test_hostile_bodies_take_no_time(body):
     started = time.process_time()
-    items = outcome(decode_body, body)
+    items = outcome(decoded, body)
     assert items == 400 or all(isinstance(item, Rejected) for item in items)
     assert time.process_time() - started < 3

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ingest.keys import find_key, make_key, revoke_key
+from ingest.keys import TRUSTED_FOR, find_key, make_key, revoke_key, trusted_key
 from ingest.models import ApiKey, Scope
 
 pytestmark = pytest.mark.django_db
@@ -74,3 +74,37 @@ def test_the_last_use_is_kept_to_the_minute(now, django_assert_num_queries):
     find_key(text, now + timedelta(minutes=1))
     key.refresh_from_db()
     assert key.last_used_at == now + timedelta(minutes=1)
+
+
+def test_a_senders_key_is_looked_up_once_in_a_while(now, django_assert_num_queries):
+    key, text = make_key("one", [Scope.COLLECTOR], now)
+    assert trusted_key(text, now) == key
+    with django_assert_num_queries(0):
+        assert trusted_key(text, now + TRUSTED_FOR - timedelta(microseconds=1)) == key
+    with django_assert_num_queries(1):
+        assert trusted_key(text, now + TRUSTED_FOR) == key
+
+
+def test_a_key_revoked_elsewhere_opens_the_collector_for_some_seconds_only(now):
+    key, text = make_key("one", [Scope.COLLECTOR], now)
+    trusted_key(text, now)
+    ApiKey.objects.filter(pk=key.pk).update(revoked_at=now)  # by another process
+    assert trusted_key(text, now + TRUSTED_FOR) is None
+
+
+def test_a_key_revoked_in_this_process_or_expired_opens_nothing_at_once(now):
+    key, text = make_key("one", [Scope.COLLECTOR], now)
+    trusted_key(text, now)
+    revoke_key(key, now)
+    assert trusted_key(text, now) is None
+    _, brief = make_key("two", [Scope.COLLECTOR], now, expires_at=now + timedelta(seconds=1))
+    assert trusted_key(brief, now) is not None
+    assert trusted_key(brief, now + timedelta(seconds=1)) is None
+
+
+def test_unknown_keys_are_not_remembered(now, django_assert_num_queries):
+    key, text = make_key("one", [Scope.COLLECTOR], now)
+    key.delete()
+    for _ in range(2):
+        with django_assert_num_queries(1):
+            assert trusted_key(text, now) is None

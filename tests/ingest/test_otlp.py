@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from ingest.arrivals import record_arrivals
 from ingest.models import Event
 from tests.ingest.items import send
 
@@ -66,7 +67,9 @@ def as_protobuf(attributes: dict) -> bytes:
 
 
 def post(client, key, body, content_type="application/x-protobuf"):
-    return client.post("/v1/traces", body, content_type=content_type, headers={"X-Moesif-Application-Id": key})
+    answer = client.post("/v1/traces", body, content_type=content_type, headers={"X-Moesif-Application-Id": key})
+    record_arrivals()
+    return answer
 
 
 def test_both_forms_give_the_same_call_once(client, collector_key):
