@@ -20,7 +20,7 @@ from notifications.alerts.groups import Groups
 from notifications.alerts.intervals import EVERY, Grid
 from notifications.alerts.panes import Asked, Reader
 from notifications.alerts.series import read_series
-from tests.alert_reference import Interval, Rule
+from tests.alert_reference import Interval, Rule, as_group
 from tests.properties.budget import ENGINES_HERE, tried
 from tests.properties.comparing import KEPT_BODIES, recorded
 from tests.properties.histories import History, histories
@@ -101,7 +101,7 @@ def check(history: History, documents: Sequence[dict[str, Any]], intervals: int)
             for place, rule in enumerate(rules):
                 for offset, found in enumerate(busiest[place]):
                     expected = rule.watched(world, interval(grid, first + offset), order)
-                    watched = [tuple(named.values.values()) for named in groups.named(found.watched.tolist()).values()]
+                    watched = [as_group(one.values.values()) for one in groups.named(found.watched.tolist()).values()]
                     assert (sorted(watched, key=repr), found.others) == (sorted(expected[0], key=repr), expected[1])
             among = sorted({number for each in busiest for one in each for number in one.watched.tolist()})
             if not among:
@@ -115,7 +115,7 @@ def check(history: History, documents: Sequence[dict[str, Any]], intervals: int)
                 between = interval(grid, first + offset)
                 plain = rule.interval_at(between.end)
                 assert (plain.start, plain.end) == (between.start, between.end)
-                values = tuple(group.values.values())
+                values = as_group(group.values.values())
                 expected = rule.value(world, between, values)
                 value = found.values[offset]
                 assert (None if np.isnan(value) else value) == expected, (rule.document, between, values)
