@@ -6,13 +6,18 @@ from datetime import datetime, timedelta
 
 from django.db.models import Min
 
+from ingest.arrivals import waiting
 from ingest.models import Event, SealQueue
 
 TICK = timedelta(microseconds=1)
 
 
 def complete_until(now: datetime) -> datetime:
-    """The last instant up to which every event that was received is in the columns; at the latest now."""
-    waiting = SealQueue.objects.filter(source=SealQueue.Source.EVENT)
-    earliest = Event.objects.filter(pk__in=waiting.values("row")).aggregate(earliest=Min("received_at"))["earliest"]
-    return now if earliest is None else min(now, earliest - TICK)
+    """The last instant up to which every event that was received is in the columns; at the latest now.
+
+    The inbox is looked at first: what leaves it meanwhile stands in the queue, and what leaves that is in the columns.
+    """
+    arrived = waiting().aggregate(earliest=Min("received_at"))["earliest"]
+    queued = SealQueue.objects.filter(source=SealQueue.Source.EVENT)
+    recorded = Event.objects.filter(pk__in=queued.values("row")).aggregate(earliest=Min("received_at"))["earliest"]
+    return min([now, *(earliest - TICK for earliest in (arrived, recorded) if earliest is not None)])
