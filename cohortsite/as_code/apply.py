@@ -22,6 +22,12 @@ from cohortsite.as_code.read import Fault, File
 from ingest.columns.interface import ColumnsDamaged
 from ingest.models import CustomerKind
 from ingest.problems import field_errors
+from notifications.alerts.busiest import TooManyGroups
+from notifications.alerts.edit import DEFINITION
+from notifications.alerts.models import Alert, AlertRule
+from notifications.alerts.plans import plan_of
+from notifications.alerts.replay import USUAL_DAYS, parts_of, replay
+from notifications.alerts.upsert import upsert_rule
 from notifications.models import Channel, Subscription
 from notifications.upsert import upsert_channel, upsert_subscription
 
@@ -57,6 +63,8 @@ class _Applying:
             yield from _step("channel", key, saved)
         for (cohort, channel), document in self.file.subscriptions.items():
             yield from self._subscription(cohort, channel, document)
+        for key in self.file.alert_rules:
+            yield from self._alert_rule(key)
         yield from self._rest()
 
     def _cohort(self, key: str) -> Iterator[Step]:
@@ -81,6 +89,15 @@ class _Applying:
             saved: Upserted[Any] = upsert_subscription(rows[0], rows[1], document, self.now)
         yield from _step("subscription", f"{cohort} to {channel}", saved)
 
+    def _alert_rule(self, key: str) -> Iterator[Step]:
+        stored = AlertRule.objects.filter(key=key).first()
+        document = _with_channels(self.file.alert_rules[key], stored, f"alert_rules.{key}.channels")
+        open_alerts = Alert.objects.filter(rule=stored, resolved_at=None).count()
+        with _faults(f"alert_rules.{key}"):
+            saved = upsert_rule(key, document, self.now)
+        decides = saved.created or set(DEFINITION) & set(saved.changed)
+        yield from _step("alert rule", key, saved, _alerted(saved.row, open_alerts, self.now) if decides else "")
+
     def _rest(self) -> Iterator[Step]:
         """What has a key and does not stand in the file: removed if asked for, those first that use others."""
         keyed = Subscription.objects.filter(cohort__key__isnull=False, channel__key__isnull=False)
@@ -88,6 +105,8 @@ class _Applying:
             pair = (str(each.cohort.key), str(each.channel.key))
             if pair not in self.file.subscriptions:
                 yield self._remove("subscription", f"{pair[0]} to {pair[1]}", each, each.delete)
+        for rule in AlertRule.objects.filter(key__isnull=False).exclude(key__in=self.file.alert_rules).order_by("key"):
+            yield self._remove("alert rule", str(rule.key), rule, rule.delete)
         gone = Cohort.objects.filter(key__isnull=False).exclude(key__in=self.file.cohorts)
         for cohort in reversed(_used_first(list(gone.order_by("key")))):
             yield self._remove("cohort", str(cohort.key), cohort, lambda cohort=cohort: delete_unused(cohort))  # type: ignore[misc]
@@ -162,6 +181,8 @@ def _in_the_way(row: Model) -> str:
     """What would go with a row that is not managed by files."""
     if isinstance(row, Channel) and row.subscriptions.exists():
         return "subscriptions of other cohorts use it"
+    if isinstance(row, Channel) and row.alert_rules.exists():
+        return "other alert rules use it"
     return ""
 
 
@@ -203,6 +224,36 @@ def _with_ids(document: Mapping[str, Any]) -> dict[str, Any]:
     named = set(_named(document.get("criteria")))
     ids = {str(key): str(pk) for key, pk in Cohort.objects.filter(key__in=named).values_list("key", "pk")}
     return {**document, "criteria": renamed(document["criteria"], ids)} if "criteria" in document else dict(document)
+
+
+def _with_channels(document: Mapping[str, Any], stored: AlertRule | None, path: str) -> dict[str, Any]:
+    """The document of an alert rule with ids in place of the keys of its channels. Raises Fault.
+
+    Channels without a key, on which people had it tell, stay.
+    """
+    keys = document.get("channels", [])
+    if not isinstance(keys, list):
+        raise Fault(path, "expected a list of keys of channels")
+    ids = {key: str(pk) for key, pk in Channel.objects.filter(key__isnull=False).values_list("key", "pk")}
+    for index, key in enumerate(keys):
+        if not isinstance(key, str) or key not in ids:
+            raise Fault(f"{path}[{index}]", f'there is no channel with the key "{key}"')
+    others = stored.channels.filter(key=None).values_list("pk", flat=True) if stored else ()
+    return {**document, "channels": [*(ids[key] for key in keys), *map(str, others)]}
+
+
+def _alerted(rule: AlertRule, open_alerts: int, now: datetime) -> str:
+    """What the rule would have alerted of, where that is found quickly, and what becomes of its open alerts."""
+    ends = f"ends {open_alerts:,} open (in silence)" if open_alerts else ""
+    plan = plan_of(rule)
+    if parts_of(plan, now) > 1:
+        return ends
+    try:
+        alerts = len(replay(plan, now, charts=0).alerts)
+        found = f"{alerts:,} {'alert' if alerts == 1 else 'alerts'} in the last {USUAL_DAYS} days"
+    except (ColumnsDamaged, TooManyGroups) as error:
+        found = f"what it would have alerted of is not known: {error}"
+    return "; ".join(filter(None, [found, ends]))
 
 
 def renamed(node: Any, names: Mapping[str, str]) -> Any:

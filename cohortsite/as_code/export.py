@@ -14,11 +14,14 @@ from cohorts.serializers import CohortSerializer
 from cohorts.upsert import defaults_of
 from cohortsite.as_code.apply import renamed
 from cohortsite.as_code.read import VERSION
+from notifications.alerts.api.serializers import AlertRuleSerializer
+from notifications.alerts.models import AlertRule
 from notifications.channels import CHANNELS
 from notifications.models import Channel, Subscription
 from notifications.serializers import ChannelSerializer, SubscriptionSerializer
 
 LONGEST_KEY = 100
+KEYED: tuple[Any, ...] = (Cohort, Channel, AlertRule)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -47,22 +50,23 @@ def export() -> str:
             }
             for each in subscriptions.select_related("cohort", "channel").order_by("cohort__key", "channel__key")
         ],
+        "alert_rules": {rule.key: _alert_rule(rule) for rule in _keyed(AlertRule).prefetch_related("channels")},
     }
     return yaml.dump(found, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def without_key() -> list[str]:
-    """The names of cohorts and channels that have no key."""
-    return [row.name for model in (Cohort, Channel) for row in model.objects.filter(key=None).order_by("name")]
+    """The names of what has no key."""
+    return [row.name for model in KEYED for row in model.objects.filter(key=None).order_by("name")]
 
 
 def give_keys() -> dict[str, str]:
-    """Give a key, made from the name, to each cohort and channel that has none; returns name -> key."""
+    """Give a key, made from the name, to each thing that has none; returns name -> key."""
     given = {}
-    for model in (Cohort, Channel):
+    for model in KEYED:
         taken = set(_keyed(model).values_list("key", flat=True))
         for row in model.objects.filter(key=None).order_by("created_at", "pk"):
-            key = _free(slugify(row.name)[:LONGEST_KEY] or model.__name__.lower(), taken)
+            key = _free(slugify(row.name)[:LONGEST_KEY] or slugify(model._meta.verbose_name), taken)
             taken.add(key)
             model.objects.filter(pk=row.pk, key=None).update(key=key)
             given[row.name] = key
@@ -87,8 +91,13 @@ def _cohort(cohort: Cohort, keys: Mapping[str, str]) -> dict[str, Any]:
     return {**said, "criteria": renamed(said["criteria"], keys)}
 
 
-def _subscription(subscription: Subscription) -> dict[str, Any]:
-    return _said(SubscriptionSerializer(subscription), Subscription())
+def _alert_rule(rule: AlertRule) -> dict[str, Any]:
+    """Its channels by their keys; those that have none are left out."""
+    said = _said(AlertRuleSerializer(rule), AlertRule())
+    keys = sorted(channel.key for channel in rule.channels.all() if channel.key)
+    if "channels" in said:
+        said["channels"] = keys
+    return said
 
 
 def _channel(channel: Channel) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 VERSION = 1
-SECTIONS = ("cohorts", "channels", "subscriptions")
+SECTIONS = ("cohorts", "channels", "subscriptions", "alert_rules")
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
 
@@ -26,11 +26,13 @@ class Fault(Exception):
 
 @dataclass(frozen=True)
 class File:
-    """By key the documents of cohorts and channels, and subscriptions by (key of the cohort, key of the channel)."""
+    """By key the documents of cohorts, channels and alert rules, and subscriptions by (key of the cohort, key of the
+    channel)."""
 
     cohorts: Mapping[str, dict[str, Any]]
     channels: Mapping[str, dict[str, Any]]
     subscriptions: Mapping[tuple[str, str], dict[str, Any]]
+    alert_rules: Mapping[str, dict[str, Any]]
 
 
 class _Loader(yaml.SafeLoader):
@@ -83,7 +85,8 @@ def take_apart(found: Any, environment: Mapping[str, str]) -> File:
         key: {**document, "config": _resolved(document.get("config"), f"channels.{key}.config", environment)}
         for key, document in _by_key(found, "channels").items()
     }
-    return File(_by_key(found, "cohorts"), channels, _subscriptions(found.get("subscriptions") or []))
+    subscriptions = _subscriptions(found.get("subscriptions") or [])
+    return File(_by_key(found, "cohorts"), channels, subscriptions, _by_key(found, "alert_rules"))
 
 
 def _by_key(found: dict[str, Any], section: str) -> dict[str, dict[str, Any]]:

@@ -12,8 +12,10 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from django.utils.timezone import localtime
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
@@ -24,6 +26,7 @@ from notifications.alerts.edit import create_rule, edit_rule
 from notifications.alerts.listing import count_open, rule_in_words
 from notifications.alerts.models import Alert, AlertRule, Maintenance
 from notifications.alerts.state import state_of_maintenance, state_of_rule
+from notifications.alerts.watch import watch_now
 
 __all__ = ["AlertRuleAdmin", "MaintenanceAdmin", "admin_log"]
 
@@ -66,8 +69,8 @@ class AlertRuleAdmin(PausableAdmin):
         add_fieldsets[2],
         ("State", {"fields": own_state}),
     ]
-    actions = ["snooze_selected", "wake_selected", *PausableAdmin.actions]
-    actions_detail = ["snooze", "wake", *PausableAdmin.actions_detail]
+    actions = ["watch_selected", "snooze_selected", "wake_selected", *PausableAdmin.actions]
+    actions_detail = ["watch", "snooze", "wake", *PausableAdmin.actions_detail]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertRule]:
         return super().get_queryset(request).annotate(open_count=count_open())
@@ -112,6 +115,27 @@ class AlertRuleAdmin(PausableAdmin):
             ("Alerts", "alerts.alert", {"rule__id__exact": rule.pk}),
             ("Maintenance", "alerts.maintenance", {"rules__id__exact": rule.pk}),
         )
+
+    @admin.action(description="Watch now", permissions=["change"])
+    def watch_selected(self, request: HttpRequest, queryset: QuerySet[AlertRule]) -> None:
+        for alert in watch_now(queryset, timezone.now()):
+            messages.warning(request, f"{alert}: {alert.resolved_sentence or alert.sentence}")
+        for rule in queryset.all():
+            if rule.paused_at:
+                messages.warning(request, f"{rule} is paused: nothing was judged.")
+            elif rule.error:
+                messages.error(request, f"{rule}: {rule.error}")
+            else:
+                messages.success(request, f"{rule}: judged until {localize(localtime(rule.judged_until))}.")
+
+    @action(
+        description="Watch now",
+        icon="play_arrow",
+        permissions=["change"],
+        dialog=confirm("Watch now?", "New events are sealed, then the intervals that are over are judged.", "Watch"),
+    )
+    def watch(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        return act_on_one(self, request, object_id, self.watch_selected)
 
     @admin.action(description="Pause", permissions=["change"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[AlertRule]) -> None:

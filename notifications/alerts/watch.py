@@ -57,6 +57,14 @@ def watch(rules: Sequence[AlertRule], now: datetime) -> list[Alert]:
         return []
 
 
+def watch_now(rules: Iterable[AlertRule], now: datetime) -> list[Alert]:
+    """Seal what came in and judge rules that are not paused, due or not: what somebody who presses the button
+    expects. Returns the alerts that opened or ended."""
+    open_columns().seal(now)
+    passes = shared_passes(rule for rule in rules if rule.paused_at is None)
+    return [alert for together in passes.values() for alert in watch(together, now)]
+
+
 def _watch(rules: Sequence[AlertRule], now: datetime) -> list[Alert]:
     standings = look_at(rules, now)
     tasks = [Task(one.plan, one.numbers, one.states) for one in standings if one.numbers]

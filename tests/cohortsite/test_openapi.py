@@ -27,6 +27,7 @@ def test_it_names_every_address_of_the_management_api(document):
         "/api/alert-rules/{id}/changes/",
         "/api/alert-rules/{id}/snooze/",
         "/api/alert-rules/{id}/wake/",
+        "/api/alert-rules/{id}/watch/",
         "/api/alerts/",
         "/api/alerts/{id}/",
         "/api/alerts/{id}/acknowledge/",

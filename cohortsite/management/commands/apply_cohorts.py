@@ -1,4 +1,4 @@
-"""`manage.py apply_cohorts FILE`: make cohorts, channels and subscriptions what a file says."""
+"""`manage.py apply_cohorts FILE`: make cohorts, channels, subscriptions and alert rules what a file says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cohortsite.as_code.read import Fault, read_file
 
 
 class Command(BaseCommand):
-    help = "Make cohorts, channels and subscriptions what a file of YAML says; see docs/cohorts-as-code.md."
+    help = "Make cohorts, channels, subscriptions and alert rules what a YAML file says; see docs/cohorts-as-code.md."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="a file as export_cohorts writes it")

@@ -1,4 +1,4 @@
-"""`manage.py export_cohorts`: cohorts, channels and subscriptions as YAML."""
+"""`manage.py export_cohorts`: cohorts, channels, subscriptions and alert rules as YAML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cohortsite.as_code.export import export, give_keys, without_key
 
 
 class Command(BaseCommand):
-    help = "Print the cohorts, channels and subscriptions that have keys as YAML, without secrets."
+    help = "Print the cohorts, channels, subscriptions and alert rules that have keys as YAML, without secrets."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--add-keys", action="store_true", help="give a key to what has none, made from its name")

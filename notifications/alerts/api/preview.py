@@ -20,12 +20,12 @@ from notifications.alerts.chart import Point
 from notifications.alerts.models import AlertRule
 from notifications.alerts.plan import Plan
 from notifications.alerts.plans import plan_of
-from notifications.alerts.replay import MOST_CHARTS, MOST_POINTS, USUAL_DAYS, Replayed, WouldBe
+from notifications.alerts.replay import MOST_CHARTS, MOST_POINTS, USUAL_DAYS, Replayed, WouldBe, parts_of
 
 OWN = ("definition", "time_zone", "quiet_for")
-MOST_DAYS = 90
-MOST_JUDGED = 5_000_000
-"""Intervals times groups of one request: the minutes of a month for a hundred groups."""
+MOST_DAYS = 730
+MOST_JUDGED, MOST_PARTS = 5_000_000, 4
+"""Intervals times groups of one request: the minutes of a month for a hundred groups; and how slow they may be."""
 MOST_TOLD = 1_000
 USUAL_POINTS = 300
 VERDICTS = ["unknown", "ok", "near", "bad"]
@@ -65,7 +65,8 @@ class PreviewRuleRequestSerializer(StrictSerializer):
         own = {name: asked[name] for name in OWN}
         plan = plan_of(AlertRule(**own) if asked["rule"] is None else AlertRule(pk=asked["rule"].pk, **own))
         groups = plan.definition.most_groups if plan.definition.group_by else 1
-        if groups * len(plan.due(now - timedelta(days=asked["days"]), now)) > MOST_JUDGED:
+        judged = groups * len(plan.due(now - timedelta(days=asked["days"]), now))
+        if judged > MOST_JUDGED or parts_of(plan, now, asked["days"]) > MOST_PARTS:
             raise serializers.ValidationError({"days": "expected fewer days, fewer groups or longer intervals"})
         return plan
 

@@ -37,6 +37,7 @@ from notifications.alerts.listing import OPEN, count_open
 from notifications.alerts.models import Alert, AlertRule
 from notifications.alerts.replay import replay
 from notifications.alerts.upsert import upsert_rule
+from notifications.alerts.watch import watch_now
 from notifications.models import Channel
 
 AFTER = OpenApiParameter("after", description="The cursor from the call before.")
@@ -136,6 +137,16 @@ class AlertRuleViewSet(viewsets.ModelViewSet[AlertRule]):
     def wake(self, request: Request, pk: str) -> Response:
         """End its silence: what is open is told."""
         return self._edit({"snoozed_until": None}, timezone.now())
+
+    @extend_schema(request=None, responses=AlertRuleSerializer)
+    @action(detail=True, methods=["post"], required_verbs={"POST": "change"})
+    def watch(self, request: Request, pk: str) -> Response:
+        """Judge the intervals that are over, without waiting for the worker; a fault stands in `error`."""
+        rule = self.get_object()
+        if rule.paused_at is not None:
+            raise Problem(409, "paused", "The rule is paused: nothing is judged.")
+        watch_now([rule], timezone.now())
+        return Response(self.get_serializer(self._find(rule)).data)
 
     @extend_schema(parameters=[LIMIT, AFTER], responses=RuleChangesPageSerializer)
     @action(detail=True, filterset_class=None, pagination_class=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from io import StringIO
 
@@ -12,8 +13,11 @@ from django.utils import timezone
 from cohorts.models import Cohort
 from cohorts.refresh import evaluate_now
 from ingest.columns import open_columns
+from notifications.alerts.models import Alert, AlertRule
 from notifications.models import Channel, Subscription
+from tests.cohorts.criteria.asking import call
 from tests.factories import make_channel, make_cohort, make_user
+from tests.notifications.alerts.rows import make_alert, make_rule
 
 pytestmark = pytest.mark.django_db
 FILE = """
@@ -52,6 +56,20 @@ subscriptions:
     channel: hook
     fields: [email, metadata.plan]
   - {cohort: on-pro, channel: team, send_on_removal: false, period: 1d}
+"""
+ALERTS = """
+alert_rules:
+  many-calls:
+    name: Many calls
+    time_zone: Europe/Berlin
+    channels: [hook, team]
+    reminder: 4h
+    definition:
+      version: 1
+      metric: {of: {type: api_call}, figure: count}
+      every: hour
+      group_by: [company_id]
+      condition: {static: {op: ">", value: 2}}
 """
 SECRET = "whsec_" + "c2VjcmV0" * 4
 
@@ -182,7 +200,7 @@ def test_what_others_use_is_not_pruned(apply):
         ("channel: team", "channel: teem", 'subscriptions[1].channel: there is no channel with the key "teem"'),
         ("metadata.plan]", "plan]", "subscriptions[0].fields: "),
         ("version: 1\ncohorts", "version: 2\ncohorts", "version: expected 1"),
-        ("channels:\n", "chanels:\n", "chanels: unknown; expected cohorts, channels, subscriptions"),
+        ("channels:\n", "chanels:\n", "chanels: unknown; expected cohorts, channels, subscriptions, alert_rules"),
         ("  on-pro:\n", "  heavy:\n", 'is not YAML: "heavy" stands twice'),
         (
             "send_on_removal: false",
@@ -215,3 +233,82 @@ def test_keys_are_given_to_what_has_none():
     call_command("export_cohorts", "--add-keys", stdout=StringIO(), stderr=err)
     assert set(Cohort.objects.values_list("key", flat=True)) == {"heavy-users", "heavy-users-2"}
     assert Channel.objects.get().key == "groe"
+
+
+# --- Alert rules
+
+
+def test_a_plan_tells_what_an_alert_rule_would_have_alerted_of(apply):
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=6)
+    for second in range(3):
+        call("ann", hour + timedelta(seconds=second), company_id="acme")
+    open_columns().seal(timezone.now())
+
+    planned = apply(FILE + ALERTS, "--plan").splitlines()
+
+    assert planned[-2:] == ["+ alert rule many-calls: 1 alert in the last 30 days", "7 would change."]
+    assert not AlertRule.objects.exists()
+    apply(FILE + ALERTS)
+    rule = AlertRule.objects.get(key="many-calls")
+    assert set(rule.channels.values_list("key", flat=True)) == {"hook", "team"}
+    assert (rule.time_zone, rule.reminder, rule.tells_resolved) == ("Europe/Berlin", timedelta(hours=4), True)
+    assert rule.definition["condition"] == {"static": {"op": ">", "value": 2}}
+
+
+def test_an_alert_rule_that_is_exported_is_the_same_when_it_is_applied(apply):
+    apply(FILE + ALERTS)
+    rule = AlertRule.objects.get()
+    rule.channels.add(make_channel(name="Without a key"))
+
+    written = exported()
+
+    assert apply(written, "--prune") == "Nothing differs from the file.\n"
+    assert exported() == written
+    assert (AlertRule.objects.get().turn, rule.channels.count()) == (0, 3)
+
+
+def test_an_edit_of_an_alert_rule_tells_which_alerts_it_ends(apply):
+    apply(FILE + ALERTS)
+    make_alert(AlertRule.objects.get())
+    edited = ALERTS.replace("value: 2", "value: 5").replace("[hook, team]", "[hook]").replace("    reminder: 4h\n", "")
+
+    told = apply(FILE + edited).splitlines()
+
+    expected = "~ alert rule many-calls: definition, reminder, channels; 0 alerts in the last 30 days; ends 1 open"
+    assert told == [f"{expected} (in silence)", "1 changed."]
+    assert list(AlertRule.objects.get().channels.values_list("key", flat=True)) == ["hook"]
+    assert not Alert.objects.filter(resolved_at=None).exists()
+
+
+def test_alert_rules_are_pruned_and_keep_their_channels_in_use(apply):
+    apply(FILE + ALERTS)
+    by_people = make_rule(Channel.objects.get(key="team"))
+
+    with pytest.raises(CommandError, match=r"channels\.team: cannot be removed: other alert rules use it"):
+        apply("version: 1\n", "--prune")
+    by_people.channels.clear()
+    assert "? alert rule many-calls: is not in the file and stays" in apply("version: 1\n")
+    assert "- alert rule many-calls" in apply("version: 1\n", "--prune").splitlines()
+    assert list(AlertRule.objects.all()) == [by_people]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("value: 2", "valu: 2", "alert_rules.many-calls.definition.condition.static.valu: unknown key"),
+        ("[hook, team]", "[hook, teem]", 'alert_rules.many-calls.channels[1]: there is no channel with the key "teem"'),
+        ("[hook, team]", "hook", "alert_rules.many-calls.channels: expected a list of keys"),
+        ("reminder: 4h", "reminder: 4y", "alert_rules.many-calls.reminder: "),
+        ("name: Many calls", "title: Many calls", "alert_rules.many-calls.title: unknown field"),
+    ],
+)
+def test_a_fault_in_an_alert_rule_names_its_place(apply, old, new, fault):
+    with pytest.raises(CommandError, match=re.escape(fault)):
+        apply(FILE + ALERTS.replace(old, new, 1))
+    assert not Channel.objects.exists()
+
+
+def test_alert_rules_are_given_keys_too():
+    make_rule(name="Errors"), make_rule(name="日本")
+    call_command("export_cohorts", "--add-keys", stdout=StringIO(), stderr=StringIO())
+    assert set(AlertRule.objects.values_list("key", flat=True)) == {"errors", "alert-rule"}

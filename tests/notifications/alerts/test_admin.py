@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from cohortsite.roles import ADMINISTRATOR, VIEWER
 from notifications.alerts.models import Alert, AlertRule, Maintenance
+from tests.cohorts.criteria.asking import call
 from tests.factories import NOON, make_channel, make_person
 from tests.notifications.alerts.rows import OVER_100, make_alert, make_maintenance, make_rule
 
@@ -126,6 +127,21 @@ def test_rules_are_paused_resumed_snoozed_and_woken(boss):
     boss.post(f"{RULES}{rule.pk}/wake/", CONFIRMED)
     assert stored().snoozed_until is None
     assert stored().turn == 6
+
+
+def test_a_rule_is_watched_without_waiting_for_the_worker(boss):
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    for second in range(3):
+        call("ann", hour + timedelta(seconds=second))
+    over_2 = {**OVER_100, "condition": {"static": {"op": ">", "value": 2}}}
+    rule, paused = make_rule(definition=over_2, now=hour), make_rule(now=hour, paused_at=NOON)
+
+    told = said(boss.post(RULES, select("watch", rule, paused)))
+
+    assert any("saw 3" in message or "saw 0" in message for message in told)
+    assert any("judged until" in message for message in told)
+    assert any("is paused" in message for message in told)
+    assert rule.alerts.count() == 1
 
 
 def test_the_list_says_how_rules_are_doing(boss):

@@ -22,6 +22,7 @@ from tests.notifications.alerts.rows import OVER_100, make_alert, make_change, m
 
 pytestmark = pytest.mark.django_db
 RULES, ALERTS, MAINTENANCE = "/api/alert-rules/", "/api/alerts/", "/api/maintenance/"
+UNUSUAL = {"anomaly": {"direction": "up", "sensitivity": "low"}}
 RULE = {"name": "Many calls", "definition": OVER_100}
 
 
@@ -238,7 +239,7 @@ def test_changes_are_followed_from_a_cursor_to_the_next(api):
         assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
 
 
-# --- Trying a rule out
+# --- Watching
 
 
 def calls(number: int, at: Any, company: str = "acme") -> None:
@@ -257,6 +258,22 @@ def hour() -> Any:
 
 def over(number: int, **changes: Any) -> dict[str, Any]:
     return {**OVER_100, "condition": {"static": {"op": ">", "value": number}}, **changes}
+
+
+def test_a_rule_is_watched_without_waiting_for_the_worker(api, hour):
+    rule = make_rule(definition=over(2), now=hour)
+    address = f"{RULES}{rule.pk}/"
+
+    watched = api.post(f"{address}watch/").json()
+
+    assert (watched["open_alerts"], watched["error"]) == (0, None)
+    assert [each["kind"] for each in api.get(f"{address}changes/").json()["results"]][:2] == ["opened", "resolved"]
+    api.patch(address, {"paused": True})
+    refused = api.post(f"{address}watch/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "paused")
+
+
+# --- Trying a rule out
 
 
 def test_a_preview_tells_what_a_definition_would_have_alerted_of_and_saves_nothing(api, hour):
@@ -296,8 +313,9 @@ def test_a_preview_of_a_saved_rule_changes_what_is_said_and_keeps_the_rest(api, 
     [
         ({}, "definition"),
         ({"definition": over(2, every="2m")}, "definition.every"),
-        ({"definition": over(2), "days": 91}, "days"),
+        ({"definition": over(2), "days": 731}, "days"),
         ({"definition": over(2, every="1m", group_by=["user_id"], most_groups=1000)}, "days"),
+        ({"definition": {**over(2, every="15m", group_by=["type"]), "condition": UNUSUAL}}, "days"),
         ({"rule": "00000000-0000-0000-0000-000000000000"}, "rule"),
         ({"definition": over(2), "time_zone": "Mars"}, "time_zone"),
     ],
