@@ -11,6 +11,12 @@ from cohorts.criteria import LEAVES, parse
 from ingest.arrivals import record_arrivals
 from ingest.models import Customer, CustomerKind, Event, Scope
 from notifications import compose
+from notifications.alerts import definition
+from notifications.alerts.conditions import CONDITIONS
+from notifications.alerts.definition import parse as parse_rule
+from notifications.alerts.intervals import EVERY
+from notifications.alerts.metric import FIGURES
+from notifications.alerts.models import AlertRule
 from tests.factories import make_api_key, make_cohort
 
 BASE = Path(__file__).resolve().parents[1]
@@ -91,6 +97,32 @@ def test_the_table_shows_every_kind_of_leaf_with_an_example_and_its_picture():
         kind = CustomerKind.COMPANY if name == "users" else CustomerKind.USER
         assert parse({"version": 1, "match": json.loads(example)}, kind).words() != ""
         assert (BASE / "docs" / picture).is_file()
+
+
+@pytest.mark.parametrize("example", blocks("docs/alerts.md", "json"))
+def test_examples_of_alert_rules_are_valid(example):
+    assert parse_rule(json.loads(example)).words() != ""
+
+
+def test_what_an_alert_rule_can_say_is_documented():
+    page = read("docs/alerts.md")
+    documents = [json.loads(example) for example in blocks("docs/alerts.md", "json")]
+    assert set(re.findall(r"^\| `(\w+)` \|", page.partition("## The metric")[0], re.M)) == set(definition.KEYS)
+    assert set(re.findall(r'^\| `"(\w+)"` \|', page, re.M)) == set(EVERY)
+    for kind in CONDITIONS:
+        assert f"### {kind.capitalize()}\n" in page
+        assert any(kind in document["condition"] for document in documents), kind
+    for figure in FIGURES:
+        assert f"`{figure}`" in page.partition("## Intervals")[0], figure
+
+
+def test_the_file_of_cohorts_as_code_can_be_applied(tmp_path, monkeypatch, db):
+    [file] = blocks("docs/cohorts-as-code.md", "yaml")
+    path = tmp_path / "site.yaml"
+    path.write_text(file)
+    monkeypatch.setenv("GROWTH_HOOK_SECRET", "whsec_" + "c2VjcmV0" * 4)
+    call_command("apply_cohorts", str(path))
+    assert AlertRule.objects.get().channels.get().key == "growth"
 
 
 @pytest.mark.django_db
