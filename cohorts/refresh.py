@@ -18,6 +18,7 @@ from cohorts.lists import evaluate_list, explain_list
 from cohorts.membership import Current, Superseded
 from cohorts.models import Cohort, Evaluation
 from cohorts.references import in_order
+from ingest.arrivals import record_what_just_came
 from ingest.columns import open_columns
 from ingest.columns.interface import ColumnsDamaged, Snapshot
 from ingest.models import Customer, CustomerKind
@@ -48,7 +49,8 @@ def refresh_cohorts(cohorts: Sequence[Cohort], now: datetime) -> list[Evaluation
 
 
 def evaluate_now(cohorts: Sequence[Cohort], now: datetime) -> list[Evaluation]:
-    """Seal what came in and evaluate the cohorts, due or not: what somebody who presses the button expects."""
+    """Record and seal what came in, and evaluate the cohorts, due or not: what whoever presses the button expects."""
+    record_what_just_came()
     open_columns().seal(now)
     return refresh_cohorts(cohorts, now)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from cohorts.criteria import CriteriaError
+from ingest.arrivals import record_what_just_came
 from ingest.columns import open_columns
 from notifications.alerts.compose import compose
 from notifications.alerts.judging import Task, judge
@@ -58,8 +59,9 @@ def watch(rules: Sequence[AlertRule], now: datetime) -> list[Alert]:
 
 
 def watch_now(rules: Iterable[AlertRule], now: datetime) -> list[Alert]:
-    """Seal what came in and judge rules that are not paused, due or not: what somebody who presses the button
-    expects. Returns the alerts that opened or ended."""
+    """Record and seal what came in, and judge rules that are not paused, due or not: what somebody who presses the
+    button expects. Returns the alerts that opened or ended."""
+    record_what_just_came()
     open_columns().seal(now)
     passes = shared_passes(rule for rule in rules if rule.paused_at is None)
     return [alert for together in passes.values() for alert in watch(together, now)]
