@@ -20,4 +20,5 @@ def complete_until(now: datetime) -> datetime:
     arrived = waiting().aggregate(earliest=Min("received_at"))["earliest"]
     queued = SealQueue.objects.filter(source=SealQueue.Source.EVENT)
     recorded = Event.objects.filter(pk__in=queued.values("row")).aggregate(earliest=Min("received_at"))["earliest"]
-    return min([now, *(earliest - TICK for earliest in (arrived, recorded) if earliest is not None)])
+    waited_for: list[datetime] = [earliest for earliest in (arrived, recorded) if earliest is not None]
+    return min([now, *(earliest - TICK for earliest in waited_for)])
