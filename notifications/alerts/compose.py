@@ -27,12 +27,14 @@ POINTS = 48
 
 
 def compose(snapshot: Snapshot, outcome: Outcome, now: datetime) -> list[Delivery]:
-    """What a rule's turn sends, not saved: for each kind of message and each of its channels. Raises ColumnsDamaged."""
+    """What a rule's turn sends, not saved: each kind of message on each of its channels. Raises ColumnsDamaged."""
     rule = outcome.standing.rule
-    channels = list(rule.channels.all()) if outcome.told else []
+    channels = list(rule.channels.order_by("pk")) if outcome.told else []
+    if not channels:
+        return []
     return [
         delivery
-        for happened in (outcome.told if channels else ())
+        for happened in outcome.told
         for delivery in alert_deliveries(
             write_text(snapshot, outcome, happened, now), f"{rule.pk} {happened} {rule.turn}", channels
         )

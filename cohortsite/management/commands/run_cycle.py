@@ -26,7 +26,7 @@ def instant(text: str) -> datetime:
 
 
 class Command(BaseCommand):
-    help = "Seal new events, evaluate the cohorts that are due, make batches and deliver them; then say what was done."
+    help = "Seal new events, evaluate the cohorts and judge the alert rules that are due, make batches and deliver."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--now", type=instant, metavar="TIME", help="act as of this instant (default: the clock)")
@@ -46,6 +46,9 @@ def describe(report: CycleReport, at: datetime) -> list[str]:
     for evaluation in report.evaluations:
         lines.append(f"  {evaluation.cohort}: {_outcome(evaluation)}")
     lines += _skipped(report, at)
+    for alert in report.alerts:
+        what = f"resolved: {alert.resolved_sentence}" if alert.resolved_at else f"opened: {alert.sentence}"
+        lines.append(f"  alert {alert} {what}")
     for batch in report.batches:
         lines.append(f"  batch {batch.sequence} for {batch.subscription}: {batch.added} added, {batch.removed} removed")
     for attempt in report.attempts:
