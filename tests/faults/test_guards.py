@@ -20,15 +20,20 @@ from pyroaring import BitMap
 
 from cohorts.models import Cohort, Evaluation, Membership, MembershipChange
 from cohorts.refresh import refresh_cohorts
+from ingest.arrivals import record_arrivals
 from ingest.columns import compact, open_columns
 from ingest.columns.seal import assign
 from ingest.models import SealQueue, Segment
+from notifications.alerts.attend import acknowledge, snooze, wake
+from notifications.alerts.models import Alert, AlertChange, AlertRule
+from notifications.alerts.watch import watch
 from notifications.batching import settle, subscribe
 from notifications.delivery import DELAYS, deliver, replay, send_test
 from notifications.holds import decide
 from notifications.models import Attempt, Batch, Channel, Delivery, Hold, Settlement, Subscription
 from notifications.notices import own_channel
 from tests.factories import (
+    NOON,
     make_batch,
     make_channel,
     make_cohort,
@@ -39,14 +44,16 @@ from tests.factories import (
     make_told,
     make_user,
 )
+from tests.faults.alerts import burst, make_alerting
 from tests.faults.updates import Guard, another_worker_before, guards_of, watched, without
+from tests.notifications.alerts.rows import make_alert
 from tests.notifications.history import move, start
 from tests.notifications.test_batching import at_once
 from tests.receivers import Answer
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
 LATER = timedelta(minutes=15)
-OURS = ("ingest", "cohorts", "notifications")
+OURS = ("ingest", "cohorts", "notifications", "alerts")
 
 
 @dataclass
@@ -192,6 +199,31 @@ def a_merge(now, receiver) -> Stage:
     return Stage(act, lambda: Segment.objects.filter(replaced_at__isnull=False).count())
 
 
+def a_judging(now, receiver) -> Stage:
+    rule = make_alerting(receiver, now)
+    burst("acme", now + LATER)
+    record_arrivals()
+    open_columns().seal(now + LATER)
+    return Stage(
+        lambda: watch([rule], now + LATER),
+        lambda: (Alert.objects.count(), AlertChange.objects.count(), Delivery.objects.count()),
+    )
+
+
+def a_failed_judging(now, receiver) -> Stage:
+    rule = make_alerting(receiver, now)
+    rule.definition = {"version": 1}
+    return Stage(lambda: watch([rule], now + LATER), lambda: list(AlertRule.objects.values_list("error")))
+
+
+def an_attending(attend: Callable[[Alert], object], **values: Any) -> Callable[..., Stage]:
+    def stage(now, receiver) -> Stage:
+        alert = make_alert(make_alerting(receiver, now), **values)
+        return Stage(lambda: attend(alert), lambda: AlertChange.objects.count())
+
+    return stage
+
+
 def _waiting(receiver, **values) -> Delivery:
     channel = make_channel(config={"url": receiver.url, "secret": SECRET})
     return make_delivery(make_batch(make_subscription(channel=channel)), **values)
@@ -207,6 +239,10 @@ def _nothing() -> None:
 
 
 SOMEBODY, FAR = uuid.UUID(int=7), datetime.fromisoformat("2040-01-01T00:00:00+00:00")
+an_acknowledgement = an_attending(lambda alert: acknowledge(alert, None, now=NOON))
+a_snooze = an_attending(lambda alert: snooze(alert, FAR, None, now=NOON))
+a_waking = an_attending(lambda alert: wake(alert, None, now=NOON), snoozed_until=FAR)
+RESOLVED = {"resolved_at": FAR, "end": "edited"}
 TAKEN = {"leased_by": SOMEBODY, "leased_until": FAR}
 STORIES: dict[str, tuple[Callable[..., Stage], Guard, Callable[[], object]]] = {
     # the fences of a membership
@@ -269,6 +305,21 @@ STORIES: dict[str, tuple[Callable[..., Stage], Guard, Callable[[], object]]] = {
     "a person paused it": (an_end, (Channel, "paused_at", "paused_at"), _set(Channel, paused_at=FAR)),
     "it is nobody's to mend": (an_end_of_the_own, (Channel, "paused_at", "is_own"), _nothing),
     "it waits already": (a_replay, (Delivery, "replayed_after", "state"), _set(Delivery, state="pending")),
+    # the fence of alert rules, and what people do about alerts
+    "others judged it": (a_judging, (AlertRule, "judged_until", "turn"), _set(AlertRule, turn=7)),
+    "others judged it since it failed": (a_failed_judging, (AlertRule, "error", "turn"), _set(AlertRule, turn=7)),
+    "somebody else looks after it": (
+        an_acknowledgement,
+        (Alert, "acknowledged_at", "acknowledged_at"),
+        _set(Alert, acknowledged_at=FAR),
+    ),
+    "it resolved before anybody knew": (
+        an_acknowledgement,
+        (Alert, "acknowledged_at", "resolved_at"),
+        _set(Alert, **RESOLVED),
+    ),
+    "it resolved before it was snoozed": (a_snooze, (Alert, "snoozed_until", "resolved_at"), _set(Alert, **RESOLVED)),
+    "it is awake": (a_waking, (Alert, "snoozed_until", "snoozed_until"), _set(Alert, snoozed_until=None)),
     # the list of segments
     "others published it": (a_sealing, (Segment, "published_at", "state"), _set(Segment, state="published")),
     "others merged it": (a_merge, (Segment, "replaced_at", "state"), _set(Segment, state="replaced")),

@@ -8,6 +8,7 @@ import pytest
 
 from cohortsite.pipeline import run_cycle
 from tests.factories import make_channel, make_told
+from tests.faults.alerts import assert_each_was_told_once, burst, make_alerting
 from tests.faults.steps import killed_at
 from tests.faults.world import LONG_LEASE, SECRET, World, duplicates
 from tests.receivers import Answer
@@ -19,6 +20,8 @@ pytestmark = [
 
 FEWEST_STEPS = 45
 """A cycle that seals, evaluates, makes three batches and sends four messages has more."""
+FEWEST_STEPS_OF_ALERTS = 20
+"""One that seals, judges a rule and sends two messages has more."""
 
 
 def test_a_cycle_may_be_killed_at_every_step(now, receiver, mailbox):
@@ -53,3 +56,19 @@ def test_a_cycle_that_switches_a_channel_off_may_be_killed_at_every_step(now, re
     titles = {request.headers["webhook-id"]: request.json["title"] for request in told}
     assert sorted(titles.values()) == sorted(f"Switched off: Hook {number}" for number in range(1, step + 1))
     assert step > 5
+
+
+def test_a_cycle_that_opens_and_resolves_alerts_may_be_killed_at_every_step(now, receiver):
+    """Each one opens the alert of a company and resolves that of the one before, which was calm for long enough."""
+    make_alerting(receiver, now)
+    step, killed, at, companies = 0, True, now, []
+    while killed:
+        step, at = step + 1, at + 2 * LONG_LEASE
+        companies.append(f"company-{step}")
+        burst(companies[-1], at)
+        killed = killed_at(step, lambda at=at: run_cycle(at))
+        run_cycle(at + LONG_LEASE)
+    run_cycle(at + 2 * LONG_LEASE)
+    run_cycle(at + 3 * LONG_LEASE)
+    assert_each_was_told_once(receiver, companies)
+    assert step > FEWEST_STEPS_OF_ALERTS
