@@ -19,12 +19,17 @@ SHOWN_LINES = 30
 
 
 def show_received(console: Console, received: Sequence[Hook | Mail], favorite: str) -> None:
-    """A table of all webhooks, then one of them (of the cohort named `favorite` if it can be) and the newest mail."""
+    """A table of all webhooks of cohorts, then one of them (of the cohort named `favorite` if it can be), a table of
+    the alerts, and the newest mail."""
     hooks = [item for item in received if isinstance(item, Hook)]
     mails = [item for item in received if isinstance(item, Mail)]
-    if hooks:
-        console.print(table_of(hooks))
-        console.print(panel_of(max(hooks, key=lambda hook: telling(hook, favorite))))
+    alerts = [hook for hook in hooks if hook.is_alert]
+    moves = [hook for hook in hooks if not hook.is_alert]
+    if moves:
+        console.print(table_of(moves))
+        console.print(panel_of(max(moves, key=lambda hook: telling(hook, favorite))))
+    if alerts:
+        console.print(table_of_alerts(alerts))
     if mails:
         console.print(panel_of(mails[-1]))
 
@@ -45,6 +50,28 @@ def table_of(hooks: Sequence[Hook]) -> Table:
         sums = [sum(body["counts"][what] for body in own) for what in ("added", "removed")]
         table.add_row(name, str(len(own)), *map(str, sums), str(own[-1]["counts"]["members"]))
     return table
+
+
+def table_of_alerts(hooks: Sequence[Hook]) -> Table:
+    """One line for each thing that happened to the alerts of a rule."""
+    table = Table(title=f"Webhooks of alerts: {len(hooks)}", title_justify="left", title_style="bold")
+    for name in ("at", "rule", "what", "group", "found"):
+        table.add_column(name)
+    for body in sorted((hook.body for hook in hooks), key=lambda body: str(body["interval"]["to"])):
+        for alert in body["alerts"]:
+            at = datetime.fromisoformat(alert["resolved_at"] or alert["opened_at"])
+            table.add_row(f"{at:%H:%M}", body["rule"]["name"], what_of(body), group_of(alert), alert["sentence"])
+    return table
+
+
+def what_of(body: dict[str, Any]) -> str:
+    """`opened`, `resolved` or `reminder`."""
+    return str(body["type"]).removeprefix("alert.")
+
+
+def group_of(alert: dict[str, Any]) -> str:
+    """The values of its group; `all` where the rule has no groups."""
+    return ", ".join(map(str, alert["group"].values())) or "all"
 
 
 def panel_of(item: Hook | Mail) -> Panel:
@@ -73,6 +100,10 @@ def line_of(item: Hook | Mail, at: datetime) -> str:
     """A notification in one line, for those that arrive while the demo is up."""
     if isinstance(item, Mail):
         return f"{at:%H:%M:%S}  mail     {item.subject}"
+    if item.is_alert:
+        body = item.body
+        found = "; ".join(f"{group_of(alert)}: {alert['sentence']}" for alert in body["alerts"][:SHOWN_CUSTOMERS])
+        return f"{at:%H:%M:%S}  alert    {body['rule']['name']}, {what_of(body)}: {found}"
     counts = item.body["counts"]
     names = [entry.get("name") or entry.get("user_id") or entry.get("company_id") for entry in item.body["added"]]
     who = f": {', '.join(names[:3])}" if names else ""

@@ -27,6 +27,11 @@ class Hook:
     verified: bool
     body: dict[str, Any]
 
+    @property
+    def is_alert(self) -> bool:
+        """Whether it tells of alerts; else of a cohort."""
+        return str(self.body["type"]).startswith("alert.")
+
 
 @dataclass(frozen=True)
 class Mail:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -137,6 +138,9 @@ def test_the_demo_shows_notifications_stays_up_and_ends_without_orphans(tmp_path
     assert "Webhook (signature verified)" in printed
     assert '"type": "cohort.membership_changed"' in printed
     assert "Subject: " in printed
+    assert "Webhooks of alerts: " in printed
+    assert "A company runs into server errors" in printed
+    assert re.search(r"/alerts/ \(\d+ open now\)", printed)
     assert "Log in as admin with password" in printed
     counts, batches, told = rows(tmp_path)
     assert set(counts.values()) == {1, 5, 2, 7}

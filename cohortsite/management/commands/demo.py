@@ -39,6 +39,7 @@ from cohortsite.demo.story import (
 from cohortsite.demo.traffic import traffic
 from cohortsite.pipeline import run_cycle
 from ingest.models import Customer
+from notifications.alerts.models import Alert
 
 REPLAYED, STEP = timedelta(days=1), timedelta(hours=1)
 """Cycles are run over the last day, one for each hour."""
@@ -142,6 +143,7 @@ class Command(BaseCommand):
         self.console.print(
             f"\n[bold]The site is up:[/] {settings.SITE_URL}/\n"
             f"  Log in as [bold]{ADMINISTRATOR}[/] with password [bold]{state.password}[/]\n"
+            f"  Alerts    {settings.SITE_URL}/alerts/ ({Alert.objects.filter(resolved_at=None).count()} open now)\n"
             f"  Admin     {settings.SITE_URL}/admin/\n"
             f"  API       {settings.SITE_URL}/api/docs/\n"
             f"  API key   {state.api_key}\n"
