@@ -36,6 +36,7 @@ LONGEST_WORDS = 400
 """Characters of what is watched, which may list many values."""
 PART_DIGITS = 20
 """Room for the numbers `part` and `parts`, which are not known before the cut."""
+FOUND = {Happened.OPENED: "Found", Happened.RESOLVED: "Found to be over", Happened.REMINDER: "Found again"}
 BEGINNINGS = {Happened.OPENED: "Alert", Happened.RESOLVED: "Resolved", Happened.REMINDER: "Still open"}
 
 
@@ -69,6 +70,7 @@ def with_alert_words(whole: AlertText, shown: int) -> AlertText:
         more=f"and {hidden:,} more" if hidden else "",
         note=_note(whole),
         chart=_chart(whole),
+        caption=_caption(whole),
     )
     alerts = tuple(_with_duration(alert, whole) for alert in whole.alerts[:shown])
     return replace(whole, alerts=alerts, words=words)
@@ -99,7 +101,7 @@ def _cut(whole: AlertText, limits: Limits) -> Iterator[tuple[AlertEntry, ...]]:
 def _summary(whole: AlertText) -> str:
     what = one_line(f"{whole.metric.words} {whole.condition.words}", LONGEST_WORDS)
     when = stretch(whole.interval_from, whole.interval_to, whole.zone)
-    sentence = f"{what[:1].upper()}{what[1:]}. Found {when}."
+    sentence = f"Alerts when the {what}. {FOUND[whole.happened]} {when}."
     if not whole.not_watched:
         return sentence
     groups = "group is" if whole.not_watched == 1 else "groups are"
@@ -118,6 +120,12 @@ def _chart(whole: AlertText) -> str:
     first = whole.alerts[0]
     of = f" for {one_line(first.name, LONGEST_NAME)}" if first.name else ""
     return f"Chart of the last {len(whole.chart.points)} intervals{of}: {first.sentence}"
+
+
+def _caption(whole: AlertText) -> str:
+    if whole.chart is None or len(whole.alerts) < 2:
+        return ""
+    return f"The chart is that of {one_line(whole.alerts[0].name, LONGEST_NAME)}."
 
 
 EXAMPLE_RULE = RuleInfo(str(uuid.UUID(int=0)), "Error rate over 5 %", "")

@@ -17,6 +17,7 @@ from notifications.alerts.definition import parse as parse_rule
 from notifications.alerts.intervals import EVERY
 from notifications.alerts.metric import FIGURES
 from notifications.alerts.models import AlertRule
+from notifications.compose_alert import make_example_alert
 from tests.factories import make_api_key, make_cohort
 
 BASE = Path(__file__).resolve().parents[1]
@@ -140,13 +141,26 @@ def test_the_cohort_of_the_readme_can_be_saved(client):
 
 @pytest.mark.django_db
 def test_the_webhook_has_the_keys_that_are_documented(now):
-    [documented] = blocks("docs/webhooks.md", "json")
+    documented, _ = blocks("docs/webhooks.md", "json")
     sent = json.loads(compose.example(None, now, fields=["email", "metadata.plan"]).encode())
     shown = json.loads(documented)
     assert list(shown) == list(sent)
     for part in ("cohort", "period", "counts"):
         assert list(shown[part]) == list(sent[part])
     assert list(shown["added"][0]) == list(sent["added"][0])
+
+
+def test_the_webhook_of_alerts_has_the_keys_that_are_documented(now):
+    _, documented = blocks("docs/webhooks.md", "json")
+    shown = json.loads(documented)
+    sent = json.loads(make_example_alert(now).encode())
+    assert list(shown) == list(sent)
+    for part in ("rule", "interval", "metric", "condition"):
+        assert list(shown[part]) == list(sent[part])
+    assert list(shown["alerts"][0]) == list(sent["alerts"][0])
+    named = re.findall(r"^\| (`.*?) \|", read("docs/webhooks.md"), re.M)
+    told = {name.removeprefix("alerts[].") for line in named for name in re.findall(r"`([^`]+)`", line)}
+    assert told >= set(sent) | set(sent["alerts"][0])
 
 
 @pytest.mark.django_db

@@ -21,7 +21,7 @@ from notifications.message import AlertChart
 BARS = "▁▂▃▄▅▆▇█"
 NOTHING = "·"
 """In place of a bar, where nothing is known."""
-WIDEST = 48
+WIDEST = 30
 """Characters of a line of bars; of more points the newest are shown."""
 LIFE = timedelta(days=30)
 """How long the address of a chart holds: for all attempts, and for who reads the message later."""

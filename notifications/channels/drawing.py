@@ -16,9 +16,9 @@ from django.conf import settings
 
 from notifications.message import AlertChart, ChartPoint
 
-WIDTH, HEIGHT, SCALE = 600, 210, 2
-"""Pixels as a mail shows it; there are SCALE times as many each way, for sharp screens."""
-DPI = 100
+WIDTH, HEIGHT, SCALE = 480, 180, 2.5
+"""Pixels as a narrow mail shows it; there are SCALE times as many each way, for sharp and wide screens."""
+DPI, PAD, FONT = 100, 0.1, 9.5
 LINE, OFF, BAND, GRID, TEXT = "#1d4ed8", "#b91c1c", "#15803d", "#e5e7eb", "#4b5563"
 STRETCHES = ["", "%Y", "%b %Y", "%d %b %Y", "%d %b %Y", "%d %b %Y"]
 """What the times have in common, below them: of years, months, days, hours, minutes and seconds."""
@@ -32,9 +32,11 @@ def draw(chart: AlertChart) -> bytes:
     os.environ.setdefault("MPLCONFIGDIR", str(settings.DATA_DIR / "matplotlib"))  # its list of fonts, made once
     # Half a second and 45 MB, only for processes that draw.
     from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415
 
     with _DRAWING:
-        figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI * SCALE, facecolor="white", layout="constrained")
+        layout = ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD)
+        figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI * SCALE, facecolor="white", layout=layout)
         axes = figure.add_subplot()
         _draw_series(axes, chart)
         _draw_frame(axes, chart)
@@ -86,8 +88,8 @@ def _draw_frame(axes: Any, chart: AlertChart) -> None:
         axes.set_ylim(bottom=max(axes.get_ylim()[0], 0))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=8.5, labelcolor=TEXT)
-    axes.xaxis.get_offset_text().set(size=8.5, color=TEXT)
+    axes.tick_params(length=0, labelsize=FONT, labelcolor=TEXT)
+    axes.xaxis.get_offset_text().set(size=FONT, color=TEXT)
     axes.spines[:].set_visible(False)
 
 

@@ -111,12 +111,13 @@ def _alert_blocks(alert: AlertText) -> list[Block]:
         Text(text=plain(words.summary, 3 * LINE) + " "),
         Link(url=alert.rule.url, text="Open the rule"),
     ]
-    line = bars(alert.chart) if alert.chart else ""
+    line = [Text(text=bars(alert.chart) if alert.chart else "", style=Style(code=True))]
+    caption = [Text(text=f" {plain(words.caption, LINE)}")] if words.caption else []
     alerts = RichTextListElement(style="bullet", elements=[_alert(each) for each in alert.alerts])
     more = [RichTextSectionElement(elements=[Link(url=alert.rule.url, text=plain(words.more, LINE))])]
     sections = [
         RichTextSectionElement(elements=summary),
-        *([RichTextSectionElement(elements=[Text(text=line, style=Style(code=True))])] if line else []),
+        *([RichTextSectionElement(elements=[*line, *caption])] if line[0].text else []),
         alerts,
         *(more if words.more else []),
     ]

@@ -116,6 +116,8 @@ class AlertWords:
     "Small print: why one gets this."
     chart: str = ""
     "What the chart shows, for who cannot see it."
+    caption: str = ""
+    "Whose chart it is, where there are several alerts."
 
 
 @dataclass(frozen=True)

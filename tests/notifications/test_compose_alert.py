@@ -39,10 +39,15 @@ def test_the_headline_says_what_happened_to_whom(whole, headline):
 def test_the_summary_says_what_is_watched_when_it_was_found_and_what_is_not_watched():
     summary = told(alerts("acme", not_watched=9_950)).words.summary
     assert summary == (
-        "Share of API Call where response.status is at least 500 in API Call is more than 5%. Found between 13:10 and "
-        "13:15 on 2 March 2026 (Europe/Berlin). 9,950 smaller groups are not watched."
+        "Alerts when the share of API Call where response.status is at least 500 in API Call is more than 5%. Found "
+        "between 13:10 and 13:15 on 2 March 2026 (Europe/Berlin). 9,950 smaller groups are not watched."
     )
     assert told(alerts("acme", not_watched=1)).words.summary.endswith("1 smaller group is not watched.")
+
+
+def test_with_several_alerts_it_is_said_whose_the_chart_is():
+    assert told(alerts("acme", "globex")).words.caption == "The chart is that of acme."
+    assert told(alerts("acme")).words.caption == ""
 
 
 def test_people_are_told_of_the_first_ones_and_how_many_more_there_are():
