@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 
 from ingest.columns.interface import Snapshot
 from ingest.models import Customer, CustomerKind
-from notifications.alerts.chart import draw
+from notifications.alerts.chart import Drawn, draw
 from notifications.alerts.groups import Group
 from notifications.alerts.metric import Share
 from notifications.alerts.models import Alert
@@ -46,8 +47,7 @@ def write_text(snapshot: Snapshot, outcome: Outcome, happened: Happened, now: da
     standing, alerts = outcome.standing, outcome.told[happened]
     rule, plan = standing.rule, standing.plan
     last = standing.numbers[-1] if standing.numbers else plan.grid.number(rule.judged_until)
-    definition, names = plan.definition, _names(alerts)
-    entries = tuple(_entry(alert, names) for alert in alerts)
+    definition, titles = plan.definition, titles_of([alert.group for alert in alerts])
     return AlertText(
         happened=happened,
         created_at=now,
@@ -56,15 +56,14 @@ def write_text(snapshot: Snapshot, outcome: Outcome, happened: Happened, now: da
         interval_to=plan.grid.border(last),
         metric=Said(definition.metric.words(), definition.document["metric"]),
         condition=Said(definition.condition.words(definition.frame), definition.document["condition"]),
-        alerts=entries,
+        alerts=tuple(_entry(*each) for each in zip(alerts, titles, strict=True)),
         not_watched=outcome.unwatched,
         chart=_chart(snapshot, plan, happened, alerts[0], last),
         zone=rule.time_zone,
     )
 
 
-def _entry(alert: Alert, names: Mapping[tuple[str, str], str]) -> AlertEntry:
-    values = [(names.get((field, str(value))) or str(value)) for field, value in alert.group.items()]
+def _entry(alert: Alert, title: str) -> AlertEntry:
     return AlertEntry(
         id=str(alert.pk),
         state=alert.state,
@@ -75,23 +74,30 @@ def _entry(alert: Alert, names: Mapping[tuple[str, str], str]) -> AlertEntry:
         opened_at=alert.opened_at,
         url=_address("alert", alert.pk),
         group=alert.group,
-        title=", ".join(values),
+        title=title,
         resolved_at=alert.resolved_at,
     )
 
 
-def _names(alerts: Sequence[Alert]) -> dict[tuple[str, str], str]:
-    """What customers among the groups are called, by field and id."""
-    asked = {(field, value) for alert in alerts for field, value in alert.group.items() if field in CUSTOMERS}
+def titles_of(groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What people call groups: their values, customers by name. One query for all of them."""
+    asked = {(field, str(value)) for group in groups for field, value in group.items() if field in CUSTOMERS}
     rows = Customer.objects.filter(external_id__in={value for _, value in asked})
     named = {(f"{row.kind}_id", row.external_id): row.name for row in rows.only("kind", "external_id", "profile")}
-    return {key: named[key] for key in asked if named.get(key)}
+    return [
+        ", ".join(named.get((field, str(value))) or str(value) for field, value in group.items()) for group in groups
+    ]
 
 
 def _chart(snapshot: Snapshot, plan: Plan, happened: Happened, alert: Alert, last: int) -> AlertChart:
     [drawn] = draw(snapshot, plan, range(last - POINTS + 1, last + 1), [Group(alert.group)])
-    points = tuple(ChartPoint(point.start, point.value, point.low, point.high) for point in drawn.points)
     moment = alert.resolved_at if happened == Happened.RESOLVED else alert.opened_at
+    return chart_of(plan, drawn, moment)
+
+
+def chart_of(plan: Plan, drawn: Drawn, moment: datetime | None) -> AlertChart:
+    """The chart of a message: what was drawn, with the interval marked that ended at the moment."""
+    points = tuple(ChartPoint(point.start, point.value, point.low, point.high) for point in drawn.points)
     marked = tuple(point.start for point in drawn.points if point.end == moment)
     return AlertChart(points, marked, isinstance(plan.definition.metric, Share), plan.grid.zone.key)
 

@@ -8,13 +8,28 @@ from rest_framework.routers import SimpleRouter
 from notifications.alerts.api.alerts import AlertViewSet
 from notifications.alerts.api.maintenance import MaintenanceViewSet
 from notifications.alerts.api.rules import AlertRuleViewSet
-from notifications.alerts.views import actions, alert, alerts, builder, editing, maintenance, rule, rules, saving, trial
+from notifications.alerts.views import (
+    actions,
+    alert,
+    alerts,
+    builder,
+    editing,
+    example,
+    maintenance,
+    rule,
+    rules,
+    saving,
+    trial,
+)
 
 pages = [
     path("alert-rules/", rules.rules, name="alert_rules"),
     path("alert-rules/new/", editing.new_rule, name="new_alert_rule"),
     path("alert-rules/save/", saving.save_rule, name="save_alert_rule"),
     path("alert-rules/builder/", builder.builder, name="alert_rule_builder"),
+    path("alert-rules/example/", example.example, name="alert_example"),
+    path("alert-rules/test/", example.test, name="test_alert_example"),
+    path("mail-preview/alert-rules/", example.mail, name="alert_mail_preview"),
     path("alert-rules/try/", trial.trial, name="try_alert_rule"),
     path("alert-rules/sparklines/", rules.sparklines, name="alert_rule_sparklines"),
     path("alert-rules/builder/groups/", builder.group_fields, name="alert_group_fields"),

@@ -92,18 +92,21 @@ def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if not request.user.has_perm("notifications.change_channel"):
         raise PermissionDenied
     if channel is None:
-        return _not_sent(request, "Choose first where to send it.")
+        return not_sent(request, "Choose first where to send it.")
     return answer_test(request, channel, _test_message(request, cohort))
 
 
-def answer_test(request: HttpRequest, channel: Channel, message: Message | AlertText | None = None) -> HttpResponse:
+def answer_test(
+    request: HttpRequest, channel: Channel, message: Message | AlertText | None = None, *, is_one_of_many: bool = False
+) -> HttpResponse:
     """Send a test and show what the destination answered."""
     if not may_test(f"person-{request.user.pk}"):
-        return _not_sent(request, TOO_MANY)
+        return not_sent(request, TOO_MANY)
     started = perf_counter()
     outcome = send_test(channel, timezone.now(), message)
     tested = Tested(outcome, round(1000 * (perf_counter() - started)))
-    return render(request, "notifications/tested.html", {"tested": tested, "channel": channel})
+    context = {"tested": tested, "channel": channel, "is_one_of_many": is_one_of_many}
+    return render(request, "notifications/tested.html", context)
 
 
 def _test_unsaved(request: HttpRequest, cohort: Cohort, choice: str) -> HttpResponse:
@@ -111,11 +114,11 @@ def _test_unsaved(request: HttpRequest, cohort: Cohort, choice: str) -> HttpResp
         raise PermissionDenied
     kind = CHANNELS.get(choice.removeprefix(NEW))
     if kind is None:
-        return _not_sent(request, "Choose first where to send it.")
+        return not_sent(request, "Choose first where to send it.")
     form = channel_form(kind)({**request.POST.dict(), "new-name": request.POST.get("new-name") or "Test"}, prefix="new")
     if not form.is_valid():
         faults = [f"{_label(form, name)}{message}" for name, messages in form.errors.items() for message in messages]
-        return _not_sent(request, " ".join(faults))
+        return not_sent(request, " ".join(faults))
     channel = Channel(kind=kind.kind, name=form.cleaned_data["name"], config=form.config())
     return answer_test(request, channel, _test_message(request, cohort))
 
@@ -124,7 +127,8 @@ def _label(form: Any, name: str) -> str:
     return f"{form[name].label}: " if name in form.fields else ""
 
 
-def _not_sent(request: HttpRequest, why: str) -> HttpResponse:
+def not_sent(request: HttpRequest, why: str) -> HttpResponse:
+    """Why nothing was sent, in place of an answer."""
     return render(request, "notifications/tested.html", {"why": why})
 
 

@@ -81,6 +81,11 @@ class RuleDraft(Draft):
         return parse(json.loads(self.last_valid)) if self.last_valid else None
 
     @property
+    def valid(self) -> Definition:
+        """The definition as it stands. Raises CriteriaError."""
+        return parse(self.document)
+
+    @property
     def words(self) -> str:
         """The last valid definition in words."""
         return self.definition.words() if self.definition else ""
