@@ -37,7 +37,7 @@ def now() -> datetime:
 def traffic(transactional_db, now):
     """Good calls of Ada through the last days; yesterday one of ten failed."""
     ada = make_user("ada", now - timedelta(days=9), make_company("acme", now - timedelta(days=9)))
-    for back in range(40):
+    for back in range(1, 41):
         failed = back == 24
         make_event(ada, now - back * HOUR, response={"status": 500 if failed else 200}, weight=10)
     open_columns().seal(now)
@@ -80,11 +80,10 @@ def test_from_a_rule_to_an_alert_that_arrives_and_resolves(page_as, traffic, api
     opened = receiver.requests[-1].verified(SECRET)
     assert opened["type"] == "alert.opened"
     assert [alert["value"] for alert in opened["alerts"]] == [1.0]
-    pictures = [part.get_content_type() for part in mailbox.messages[-1].walk()]
-    assert "image/png" in pictures
+    assert "image/png" in [part.get_content_type() for part in mailbox.mails[-1].message.walk()]
 
     page.goto(opened["alerts"][0]["url"].replace("http://testserver", ""))
-    expect(page.get_by_text("Expected at most 5%, saw 100%")).to_be_visible()
+    expect(page.locator(".alert-sentence")).to_have_text("Expected at most 5%, saw 100%")
     expect(page.locator("#main").get_by_role("link", name="grace")).to_be_visible()
     expect(page.locator(".chart canvas")).to_be_visible()
     assert_accessible(page)
@@ -132,6 +131,14 @@ def save(page: Page) -> None:
     dialog.get_by_label("Name").fill("Too many errors")
     dialog.get_by_role("checkbox", name=re.compile("Backend")).check()
     dialog.get_by_role("checkbox", name=re.compile("On call")).check()
+    expect(dialog.locator("#notification-json")).to_contain_text('"name": "Too many errors"')
+    dialog.locator(".looks").get_by_text("Email").click()
+    mail = page.frame_locator("iframe[title='The mail as it will look']")
+    expect(mail.get_by_role("img").first).to_be_visible()
+    assert_accessible(page)
+    dialog.get_by_role("button", name="Send a test").click()
+    expect(dialog.get_by_text("Backend: the test arrived: 200")).to_be_visible()
+    expect(dialog.get_by_text("On call: the test arrived")).to_be_visible()
     dialog.get_by_role("button", name="Save rule").click()
 
 

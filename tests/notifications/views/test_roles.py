@@ -82,6 +82,7 @@ def test_every_address_is_in_the_table():
         "holds",
         "send_hold",
         "drop_hold",
+        "signed_chart",
     }  # in the matrix of the whole site
     assert {page.name for page in pages} == set(LEAST) | elsewhere
 
