@@ -6,10 +6,12 @@ from datetime import datetime
 
 import cohorts.doctor
 import ingest.doctor
+import notifications.alerts.doctor
 import notifications.doctor
 from ingest.examination import Examination, Severity, examine
 
-CHECKS = (*ingest.doctor.CHECKS, *cohorts.doctor.CHECKS, *notifications.doctor.CHECKS)
+APPS = (ingest, cohorts, notifications, notifications.alerts)
+CHECKS = [check for app in APPS for check in app.doctor.CHECKS]
 
 
 def broken_promises(now: datetime) -> dict[str, list[str]]:

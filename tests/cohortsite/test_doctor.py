@@ -198,7 +198,8 @@ def test_warnings_alone_are_no_failure(at_work, settings):
 def test_software_reads_the_findings_as_json(at_work):
     told = json.loads(doctor("--json"))
     assert told["healthy"] is True
-    assert {check["group"] for check in told["checks"]} == {"deployment", "events", "cohorts", "notifications"}
+    groups = {"deployment", "events", "cohorts", "notifications", "alerts"}
+    assert {check["group"] for check in told["checks"]} == groups
     OrmQ.objects.bulk_create(OrmQ(key="q", payload="", lock=timezone.now()) for _ in range(60))
     out = StringIO()
     with pytest.raises(CommandError):

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import cohorts.doctor
 import cohortsite.doctor
 import ingest.doctor
+import notifications.alerts.doctor
 import notifications.doctor
 from ingest.examination import Check, Examination, Result, Severity, examine
 
@@ -24,6 +25,7 @@ GROUPS: dict[str, tuple[Check, ...]] = {
     "events": ingest.doctor.CHECKS,
     "cohorts": cohorts.doctor.CHECKS,
     "notifications": notifications.doctor.CHECKS,
+    "alerts": notifications.alerts.doctor.CHECKS,
 }
 
 
