@@ -56,7 +56,7 @@ def table_of_alerts(hooks: Sequence[Hook]) -> Table:
     """One line for each thing that happened to the alerts of a rule."""
     table = Table(title=f"Webhooks of alerts: {len(hooks)}", title_justify="left", title_style="bold")
     for name in ("at", "rule", "what", "group", "found"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "rule")
     for body in sorted((hook.body for hook in hooks), key=lambda body: str(body["interval"]["to"])):
         for alert in body["alerts"]:
             at = datetime.fromisoformat(alert["resolved_at"] or alert["opened_at"])
