@@ -152,8 +152,9 @@ def site(transactional_db, traffic, now):
     return make_alert(rule, opened_at=hour, group_key="[]")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [{"width": 1360, "height": 860}, PHONE], ids=["wide", "narrow"])
+@pytest.mark.parametrize(
+    ("scheme", "size"), [("light", {"width": 1360, "height": 860}), ("dark", PHONE)], ids=["wide", "narrow"]
+)
 def test_every_page_and_dialog_is_accessible_and_fits(page_as, site, scheme, size):
     page = page_as("superuser")
     page.emulate_media(color_scheme=scheme)
