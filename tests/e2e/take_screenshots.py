@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 
 from cohortsite.demo.environment import demo_environment, free_port
+from notifications.alerts.recipes import RECIPES
 from tests.e2e.chromium import CHROMIUM, FLAGS, PHONE
 
 BASE = Path(__file__).resolve().parent.parent.parent
@@ -40,8 +41,8 @@ class Shot:
     anonymous: bool = False
 
 
-COHORT = "tbody a.table-main"
-"""The first cohort of a list."""
+FIRST = "tbody a.table-main"
+"""The first cohort, rule or alert of a list."""
 CUSTOMER = "/customers/user/usr_00002/"
 FREE_WITH_ERRORS = urlencode(
     {
@@ -65,6 +66,12 @@ FREE_WITH_ERRORS = urlencode(
         )
     }
 )
+LATENCY = urlencode(
+    {
+        "name": "p95 latency doubled",
+        "criteria": json.dumps(next(recipe.document for recipe in RECIPES if recipe.key == "latency-doubled")),
+    }
+)
 
 SHOTS = (
     Shot("login", "/login/", anonymous=True),
@@ -81,12 +88,12 @@ SHOTS = (
     Shot("saved-cohorts", "/users/cohorts/"),
     Shot("saved-cohorts-menu", "/users/cohorts/", ("tbody tr .actions button",)),
     Shot("saved-cohorts-of-companies", "/companies/cohorts/"),
-    Shot("cohort", "/users/cohorts/", (COHORT,)),
-    Shot("cohort-history", "/users/cohorts/", (COHORT, ".tab >> text=History")),
-    Shot("cohort-changes", "/users/cohorts/", (COHORT, ".tab >> text=Changes")),
-    Shot("cohort-evaluations", "/users/cohorts/", (COHORT, ".tab >> text=Evaluations")),
-    Shot("cohort-notifications", "/users/cohorts/", (COHORT, ".tab >> text=Notifications")),
-    Shot("cohort-edit", "/users/cohorts/", (COHORT, "text=Edit criteria >> visible=true")),
+    Shot("cohort", "/users/cohorts/", (FIRST,)),
+    Shot("cohort-history", "/users/cohorts/", (FIRST, ".tab >> text=History")),
+    Shot("cohort-changes", "/users/cohorts/", (FIRST, ".tab >> text=Changes")),
+    Shot("cohort-evaluations", "/users/cohorts/", (FIRST, ".tab >> text=Evaluations")),
+    Shot("cohort-notifications", "/users/cohorts/", (FIRST, ".tab >> text=Notifications")),
+    Shot("cohort-edit", "/users/cohorts/", (FIRST, "text=Edit criteria >> visible=true")),
     Shot(
         "cohort-details", "/users/cohorts/", ("tbody tr .actions button", "text=Edit name and period… >> visible=true")
     ),
@@ -108,10 +115,26 @@ SHOTS = (
     Shot("customer-erase", CUSTOMER, ("[popovertarget=customer-menu]", "text=Erase this user")),
     Shot("customer-company", "/customers/company/acct_004/"),
     Shot("customer-unknown", "/customers/user/nobody/"),
+    Shot("alert-rules", "/alert-rules/"),
+    Shot("alert-rules-menu", "/alert-rules/", ("tbody tr .actions button",)),
+    Shot("alert-rule", "/alert-rules/", (FIRST,)),
+    Shot("alert-rule-groups", "/alert-rules/", ("text=A company runs into server errors",)),
+    Shot("alert-rule-edit", "/alert-rules/", (FIRST, "text=Edit the rule >> visible=true")),
+    Shot("alert-rule-new", f"/alert-rules/new/?{LATENCY}"),
+    Shot("alert-rule-save", f"/alert-rules/new/?{LATENCY}", ("text=Save rule",)),
+    Shot("alert-rule-save-slack", f"/alert-rules/new/?{LATENCY}", ("text=Save rule", ".looks >> text=Slack")),
+    Shot("alert-rule-save-email", f"/alert-rules/new/?{LATENCY}", ("text=Save rule", ".looks >> text=Email")),
+    Shot("alerts", "/alerts/"),
+    Shot("alert", "/alerts/", (FIRST,)),
+    Shot("alert-snooze", "/alerts/?state=open", (FIRST, "text=Snooze")),
+    Shot("maintenance", "/maintenance/"),
+    Shot("maintenance-new", "/maintenance/", ("text=Add a window",)),
 )
 SHOTS_OF_AN_EMPTY_SITE = (
     Shot("first-steps", "/"),
     Shot("first-steps-key", "/", ("text=Create a key", "text=Django")),
+    Shot("alert-rules-empty", "/alert-rules/"),
+    Shot("alerts-empty", "/alerts/"),
 )
 
 
