@@ -171,12 +171,36 @@ def measure_pages(size: str, passes: int) -> Results:
         }
 
 
+def measure_alerts(size: str, passes: int) -> Results:
+    """Fifty alert rules at the end of a history, judged again and again by a process that keeps nothing in between."""
+    data = ensure(SIZES[size], END)
+    with ExitStack() as stack:
+        scratch = stack.enter_context(temporary())
+        prepared(stack, data, scratch / "product")
+        alerts = stack.enter_context(Remote("benchmarks.product:make_alerts"))
+        count = alerts.call("make", END)
+        say(f"alerts: loaded, {count} rules")
+        reports = []
+        for number in range(passes):
+            reports.append(alerts.call("run", END))
+            say(f"alerts pass {number + 1}: {reports[-1]['ms']:,.0f} ms")
+        return {
+            "rules": count,
+            "ms": spread([report["ms"] for report in reports]),
+            "cpu_ms": spread([report["cpu_ms"] for report in reports]),
+            "passes_ms": medians([report["passes"] for report in reports]),
+            "alerts": reports[-1]["alerts"],
+            "peak_mb": round(alerts.peak_memory()),
+        }
+
+
 MEASURES = {
     "import": measure_import,
     "cycle": measure_cycle,
     "growth": measure_growth,
     "pages": measure_pages,
     "anomaly": measure_anomaly,
+    "alerts": measure_alerts,
 }
 
 

@@ -1,5 +1,5 @@
-"""The product in processes of its own: `make_store` (takes things in), `make_cycle` (runs the pipeline), `make_site`
-(answers requests).
+"""The product in processes of its own: `make_store` (takes things in), `make_cycle` (runs the pipeline), `make_alerts`
+(judges alert rules), `make_site` (answers requests).
 
 Django has to be set up before anything of the product is imported, so these import the modules they make
 something of, and nothing else imports those.
@@ -46,6 +46,11 @@ def make_store() -> Any:
 def make_cycle() -> Any:
     """A `benchmarks.cycle.Cycle` in a process where Django is set up."""
     return _made("benchmarks.cycle", "Cycle")
+
+
+def make_alerts() -> Any:
+    """A `benchmarks.alerts.Alerts` in a process where Django is set up."""
+    return _made("benchmarks.alerts", "Alerts")
 
 
 def make_site(*args: Any) -> Any:

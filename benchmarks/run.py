@@ -4,6 +4,7 @@ python -m benchmarks.run                               everything, at S and M
 python -m benchmarks.run --size S                      everything at S: a few minutes
 python -m benchmarks.run --only cycle --size M --passes 9
 python -m benchmarks.run --only pages --passes 7       every page 21 times
+python -m benchmarks.run --only alerts                 fifty alert rules, some of each of 10,000 companies
 python -m benchmarks.run --only anomaly                how well anomalies are found, beside two baselines
 """
 
@@ -16,7 +17,14 @@ import sys
 from benchmarks.measures import MEASURES, say
 from benchmarks.report import save, setting, write_table
 
-SIZES_OF = {"import": ["S"], "cycle": ["S", "M"], "growth": ["S"], "pages": ["P"], "anomaly": ["NAB"]}
+SIZES_OF = {
+    "import": ["S"],
+    "cycle": ["S", "M"],
+    "growth": ["S"],
+    "pages": ["P"],
+    "anomaly": ["NAB"],
+    "alerts": ["S"],
+}
 """A growth run compares the size with ten times its days."""
 
 

@@ -56,8 +56,9 @@ class Judgement:
     averaged: np.ndarray
 
 
-def judge(values: Series, step: float, sensitivity: str = "medium", first: int = 0) -> Judgement:
-    """Judge every interval of a series whose intervals are `step` seconds long.
+def judge(values: Series, step: float, sensitivity: str = "medium", first: int = 0, since: int = 0) -> Judgement:
+    """Judge the intervals of a series, which are `step` seconds long, from the place `since` on; of those before
+    nothing is known.
 
     `first` is the number of the first interval in an endless count (its start over `step`): bands are renewed at
     whole multiples, so that a longer past before the same interval gives the same answer. `memory` says how much past
@@ -65,22 +66,27 @@ def judge(values: Series, step: float, sensitivity: str = "medium", first: int =
     """
     values = np.asarray(values, dtype=float)
     best = _nothing(len(values))
-    for forecast in _forecasts(values, step):
+    for forecast in _forecasts(values, step, max(0, since - _errors_before(step))):
         errors = values - forecast
         for seconds in AVERAGED:
             length = max(1, round(seconds / step))
             if seconds and length == 1:
                 continue
             averaged = _average(errors, length)
-            width = _width(np.abs(averaged), step, RISK[sensitivity], first)
+            width = _width(np.abs(averaged), step, RISK[sensitivity], first, since)
             best = _worse(best, averaged, width, _average(values, length), length)
     return best
 
 
 def memory(step: float) -> int:
     """How many intervals before one are enough to judge it as with all of its past."""
+    return _errors_before(step) + round((WEEKS * WEEK) / step) + 2
+
+
+def _errors_before(step: float) -> int:
+    """How many errors before an interval its bands are made of, at most."""
     errors = max(FEWEST, round(REMEMBERED / step)) + round(RENEWED / step) + 1
-    return errors + round((WEEKS * WEEK) / step) + round(max(AVERAGED) / step) + 2
+    return errors + round(max(AVERAGED) / step)
 
 
 def _nothing(size: int) -> Judgement:
@@ -88,32 +94,33 @@ def _nothing(size: int) -> Judgement:
     return Judgement(np.zeros(size), unknown, unknown, unknown, np.ones(size, dtype=int))
 
 
-def _forecasts(values: Series, step: float) -> Iterator[Series]:
-    """What each way of forecasting expected, from what was before."""
-    yield _level(values, max(3, round(HOUR / step)))
+def _forecasts(values: Series, step: float, begin: int) -> Iterator[Series]:
+    """What each way of forecasting expected from the place `begin` on, from what was before."""
+    yield _level(values, max(3, round(HOUR / step)), begin)
     for season, depth in ((DAY, DAYS), (WEEK, WEEKS)):
         period = round(season / step)
         if period > 1:
-            yield _same_time(values, period, depth)
+            yield _same_time(values, period, depth, begin)
 
 
-def _level(values: Series, length: int) -> Series:
+def _level(values: Series, length: int, begin: int) -> Series:
     """The median of the `length` values before; unknown where half of them are missing."""
-    expected = np.full(len(values), np.nan)
-    if len(values) > length:
-        windows = sliding_window_view(values[:-1], length)
-        expected[length:] = _medians(windows.T, length / 2)
+    expected, start = np.full(len(values), np.nan), max(length, begin)
+    if len(values) > start:
+        windows = sliding_window_view(values[start - length : -1], length)
+        expected[start:] = _medians(windows.T, length / 2)
     return expected
 
 
-def _same_time(values: Series, period: int, depth: int) -> Series:
+def _same_time(values: Series, period: int, depth: int, begin: int) -> Series:
     """The median of the values one to `depth` periods earlier, each with its neighbours; unknown before the second."""
     lags = [lag for back in range(1, depth + 1) for lag in (back * period - 1, back * period, back * period + 1)]
-    earlier = np.full((len(lags), len(values)), np.nan)
+    earlier = np.full((len(lags), len(values) - begin), np.nan)
     for row, lag in enumerate(lags):
-        if lag < len(values):
-            earlier[row, lag:] = values[: len(values) - lag]
-    return _medians(earlier, 5)
+        start = max(lag, begin)
+        if start < len(values):
+            earlier[row, start - begin :] = values[start - lag : len(values) - lag]
+    return np.concatenate([np.full(begin, np.nan), _medians(earlier, 5)])
 
 
 def _medians(columns: np.ndarray, least: float) -> Series:
@@ -140,19 +147,20 @@ def _average(errors: Series, length: int) -> Series:
     return averages
 
 
-def _width(errors: Series, step: float, risk: float, first: int) -> Series:
-    """Per interval the size that errors (without sign) have only once in so many intervals, by those before."""
+def _width(errors: Series, step: float, risk: float, first: int, since: int) -> Series:
+    """Per interval from `since` on the size that errors (without sign) have only once in so many intervals, by those before."""
     width = np.full(len(errors), np.nan)
     every = max(1, round(RENEWED / step))
     remembered = max(FEWEST, round(REMEMBERED / step))
-    for start in range(-(first % every), len(errors), every):
+    phase = first % every
+    for start in range((since + phase) // every * every - phase, len(errors), every):
         known = errors[max(0, start - remembered) : max(0, start)]
         known = known[~np.isnan(known)]
         if len(known) >= LEAST:
             border = np.quantile(known, 1 - TAIL)
             beyond = known[known > border]
             mean = np.median(beyond - border) / np.log(2) if len(beyond) else 0.0
-            width[max(0, start) : start + every] = border + mean * np.log(TAIL / risk)
+            width[max(since, start) : start + every] = border + mean * np.log(TAIL / risk)
     return width
 
 

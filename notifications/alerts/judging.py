@@ -135,7 +135,7 @@ class Reading:
         series = _nothing(task) if self.series is None or number is None else self.series.of(place, number)
         numbers = range(series.first, task.numbers.stop)
         values, events = series.values[: len(numbers)], series.events[: len(numbers)]
-        past = Past(numbers.start, values, events, task.plan.known(numbers))
+        past = Past(numbers.start, values, events, task.plan.known(numbers), task.numbers.start - numbers.start)
         return Track(numbers, past, task.plan.definition.condition.judge(past, task.plan.definition.frame))
 
 

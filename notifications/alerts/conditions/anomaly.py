@@ -45,7 +45,7 @@ class Anomaly(Condition):
         measures_volume = frame.metric.measures_volume
         learned = past.known if measures_volume else past.enough(frame)
         values = np.where(learned, past.values, np.nan)
-        found = find_unusual(values, frame.step.total_seconds(), self.sensitivity, past.first)
+        found = find_unusual(values, frame.step.total_seconds(), self.sensitivity, past.first, past.since)
         there = learned & ~np.isnan(values) & ~np.isnan(found.low)
         if measures_volume:
             there &= np.where(found.score > 0, past.enough(frame), _usual(past, frame))

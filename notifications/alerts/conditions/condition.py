@@ -52,13 +52,15 @@ class Frame:
 class Past:
     """A series as conditions are given it: arrays of the same length.
 
-    `known` are the intervals that may be looked at: those outside of maintenance. `first` is the number of the first.
+    `known` are the intervals that may be looked at: those outside of maintenance. `first` is the number of the first,
+    `since` the place from which on they are to be judged.
     """
 
     first: int
     values: np.ndarray
     events: np.ndarray
     known: np.ndarray
+    since: int = 0
 
     def enough(self, frame: Frame) -> np.ndarray:
         """Where the interval itself has the least number of events."""
@@ -94,7 +96,7 @@ class Condition(ABC):
 
     @abstractmethod
     def judge(self, past: Past, frame: Frame) -> Judged:
-        """Judge every interval; those with too little past before them need not be right."""
+        """Judge the intervals from `past.since` on; what is said of those before need not be right."""
 
 
 def expected(frame: Frame, low: float, high: float, *, strictly: bool = False) -> str:

@@ -105,3 +105,12 @@ def test_a_series_that_is_just_as_expected_has_a_band_all_the_same():
     found = judge(np.full(A_DAY * 5, 7.0), STEP)
     assert found.low[-1] < 7 < found.high[-1]
     assert found.score[-1] == 0
+
+
+@pytest.mark.parametrize("first", [0, 3])
+@pytest.mark.parametrize("step", [300.0, STEP, 86_400.0])
+def test_the_newest_intervals_alone_are_judged_as_with_all_others(step: float, first: int):
+    values = ordinary(20)
+    whole, newest = judge(values, step, first=first), judge(values, step, first=first, since=len(values) - 7)
+    for name in ("score", "low", "high", "seen", "averaged"):
+        np.testing.assert_array_equal(getattr(whole, name)[-7:], getattr(newest, name)[-7:])
