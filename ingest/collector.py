@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +62,8 @@ PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Headers": "content-type,content-encoding,authorization,x-moesif-application-id,x-moesif-sdk",
     "Access-Control-Max-Age": "86400",
 }
+MAX_DISCARDED, PIECE = 50_000_000, 100_000
+"""Bytes."""
 SHOWN = 100
 """Errors that a refusal names one by one, beside the list of what was rejected."""
 _encode = msgspec.json.Encoder().encode
@@ -203,6 +206,7 @@ def read_body(request: HttpRequest) -> bytes:
 def _read(request: HttpRequest) -> bytes:
     length = _length(request)
     if length > MAX_WIRE:
+        _discard(request, length)
         raise Problem(413, "body_too_large", f"The body is larger than {MAX_WIRE:,} bytes.")
     try:
         body: bytes = request.read(length)
@@ -211,6 +215,13 @@ def _read(request: HttpRequest) -> bytes:
     if len(body) < length:
         raise Problem(400, "truncated_body", "The body ends before its Content-Length.")
     return body
+
+
+def _discard(request: HttpRequest, length: int) -> None:
+    """Read what will not be used, if it is not too much: many clients look at the answer only then."""
+    with suppress(OSError):
+        while 0 < length <= MAX_DISCARDED and (read := len(request.read(min(length, PIECE)))):
+            length -= read
 
 
 def _length(request: HttpRequest) -> int:

@@ -98,7 +98,7 @@ def member(body: bytes, name: str) -> bytes:
     """The value under this name of a JSON object, as it stands there; nothing where there is none."""
     if body[:1] != b"{":
         return b""
-    _check_values(body)
+    check_values(body)
     try:
         found = _decode_members(body).get(name)
         return b"" if found is None else bytes(found)
@@ -132,11 +132,11 @@ def decode_item(raw: bytes, limit: int = MAX_ITEM) -> Any:
     return _mend(value) if b"\\u" in raw and _DAMAGED_TEXT.search(raw) else value
 
 
-def _check_values(body: bytes) -> int:
+def check_values(body: bytes, most: int = MAX_VALUES) -> int:
     """About how many values it holds. Raises Problem where that is too many."""
     values = body.count(b",") + body.count(b"{") + body.count(b"[")
-    if values > MAX_VALUES:
-        raise Problem(413, "body_too_large", f"The body holds more than {MAX_VALUES:,} values.")
+    if values > most:
+        raise Problem(413, "body_too_large", f"The body holds more than {most:,} values.")
     return values
 
 
@@ -149,7 +149,7 @@ def _item_or_rejected(raw: bytes | msgspec.Raw) -> Any:
 
 def split(array: bytes) -> Iterator[bytes | msgspec.Raw]:
     """The items of a JSON array as they stand there; where it is not valid JSON, cut at its own commas."""
-    items = _cut(array) if _check_values(array) > MANY_VALUES else _whole(array)
+    items = _cut(array) if check_values(array) > MANY_VALUES else _whole(array)
     for number, item in enumerate(items):
         if number == MAX_ITEMS:
             raise Problem(413, "body_too_large", f"The body holds more than {MAX_ITEMS:,} items.")

@@ -10,25 +10,50 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtobufSpan
 
-from ingest.decode import MAX_ITEMS, Rejected, decode_item
+from ingest.decode import MAX_ITEM, Rejected, check_values, decode_item
 from ingest.headers import stored_name
 from ingest.parse import EventRecord, parse_event
 from ingest.problems import Problem
+from ingest.protobuf import Damaged, Fields, TooMany
 from ingest.values import shown
 
 SERVER = 2
 """The kind of span that is the server's side of a request."""
+MAX_SPANS = 250_000
+"""Of any kind, in one request."""
+MAX_JSON_VALUES = 1_000_000
+"""Commas and opening brackets of a request in JSON."""
+_GROUPS, _RESOURCE, _SCOPES, _SPANS = 1, 1, 2, 2
+"""The numbers of the fields in protobuf, from the outside in."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 253_402_300_799 * 10**9
 _HEADERS = ("http.request.header.", "http.response.header.")
 _VALUES = ("stringValue", "boolValue", "intValue", "doubleValue")
 _EXPECTED_NANOSECONDS = "expected nanoseconds since 1970"
+
+
+class _Scope(msgspec.Struct):
+    spans: list[msgspec.Raw] | None = None
+
+
+class _Group(msgspec.Struct, rename="camel"):
+    resource: msgspec.Raw = msgspec.Raw(b"{}")
+    scope_spans: list[_Scope] | None = None
+
+
+class _Request(msgspec.Struct, rename="camel"):
+    """What is decoded of a request at once; the spans are decoded one by one."""
+
+    resource_spans: list[_Group]
+
+
+_decode_json = msgspec.json.Decoder(_Request).decode
 
 
 @dataclass(frozen=True)
@@ -42,41 +67,43 @@ class Span:
     resource: dict[str, Any]
 
 
-def read_protobuf(body: bytes) -> list[Span | Rejected]:
-    """The server spans of a request. Raises Problem when it cannot be read."""
-    request = ExportTraceServiceRequest()
+def read_protobuf(body: bytes) -> Iterator[Span | Rejected]:
+    """The server spans of a request, one after the other. Raises Problem, maybe after some of them, when it cannot be
+    read."""
+    fields = Fields(MAX_SPANS)
     try:
-        request.ParseFromString(body)
-    except DecodeError:
+        for group in fields.parts(memoryview(body), _GROUPS):
+            resource = _resource(b"".join(fields.parts(group, _RESOURCE)))
+            for scope in fields.parts(group, _SCOPES):
+                for span in fields.parts(scope, _SPANS):
+                    if read := _protobuf_span(span, resource):
+                        yield read
+    except (Damaged, DecodeError):
         raise Problem(400, "invalid_protobuf", "Expected an ExportTraceServiceRequest as protobuf.") from None
-    spans: list[Span | Rejected] = []
-    for group in request.resource_spans:
-        resource = dict(_pairs(group.resource.attributes))
-        for scope in group.scope_spans:
-            for span in scope.spans:
-                if span.kind == SERVER:
-                    id_ = f"{span.trace_id.hex()}-{span.span_id.hex()}"
-                    attributes = dict(_pairs(span.attributes))
-                    spans.append(Span(id_, span.start_time_unix_nano, span.end_time_unix_nano, attributes, resource))
-    return _bounded(spans)
+    except TooMany:
+        raise _too_many() from None
 
 
-def read_json(body: bytes) -> list[Span | Rejected]:
-    """The same of the JSON form. Raises Problem when it cannot be read."""
+def read_json(body: bytes) -> Iterator[Span | Rejected]:
+    """The same of the JSON form."""
+    check_values(body, MAX_JSON_VALUES)
     try:
-        request = decode_item(body, limit=len(body))
-    except Rejected as rejected:
-        raise Problem(400, "invalid_json", f"The traces cannot be read: {rejected}") from None
-    if type(request) is not dict or type(request.get("resourceSpans")) is not list:
-        raise Problem(400, "invalid_json", 'Expected a JSON object with an array "resourceSpans".')
-    spans: list[Span | Rejected] = []
-    for group in _objects(request["resourceSpans"]):
-        resource = dict(_json_pairs(_object(group.get("resource")).get("attributes")))
-        for scope in _objects(group.get("scopeSpans")):
-            for span in _objects(scope.get("spans")):
-                if span.get("kind") in (SERVER, "SPAN_KIND_SERVER"):
-                    spans.append(_json_span(span, resource))
-    return _bounded(spans)
+        groups = _decode_json(body).resource_spans
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, "invalid_json", f"The traces cannot be read: {error}") from None
+    spans = 0
+    for group in groups:
+        resource = dict(_json_pairs(_object(_decoded(group.resource)).get("attributes")))
+        for scope in group.scope_spans or ():
+            for raw in scope.spans or ():
+                spans += 1
+                if spans > MAX_SPANS:
+                    raise _too_many()
+                span = _decoded(raw)
+                if isinstance(span, Rejected):
+                    yield span
+                elif _object(span).get("kind") in (SERVER, "SPAN_KIND_SERVER"):
+                    yield _json_span(span, resource)
 
 
 def read_span(span: Span | Rejected, now: datetime) -> EventRecord | None:
@@ -125,6 +152,27 @@ def answer(rejected: int, message: str) -> ExportTraceServiceResponse:
         response.partial_success.rejected_spans = rejected
         response.partial_success.error_message = message
     return response
+
+
+def _resource(content: bytes) -> dict[str, Any]:
+    if len(content) > MAX_ITEM:
+        raise Problem(413, "body_too_large", f"The attributes of a resource are larger than {MAX_ITEM:,} bytes.")
+    return dict(_pairs(Resource.FromString(content).attributes))
+
+
+def _protobuf_span(content: memoryview, resource: dict[str, Any]) -> Span | Rejected | None:
+    """What is read of a span; nothing of one that is no server's."""
+    if len(content) > MAX_ITEM:
+        return Rejected("", f"expected at most {MAX_ITEM:,} bytes, not {len(content):,}")
+    try:
+        span = ProtobufSpan.FromString(bytes(content))
+    except DecodeError:
+        return Rejected("", "expected a span as protobuf")
+    if span.kind != SERVER:
+        return None
+    id_ = f"{span.trace_id.hex()}-{span.span_id.hex()}"
+    attributes = dict(_pairs(span.attributes))
+    return Span(id_, span.start_time_unix_nano, span.end_time_unix_nano, attributes, resource)
 
 
 def _take_headers(attributes: dict[str, Any], prefix: str) -> dict[str, Any]:
@@ -215,7 +263,12 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [each for each in value if type(each) is dict] if type(value) is list else []
 
 
-def _bounded(spans: list[Span | Rejected]) -> list[Span | Rejected]:
-    if len(spans) > MAX_ITEMS:
-        raise Problem(413, "body_too_large", f"The body holds more than {MAX_ITEMS:,} spans.")
-    return spans
+def _decoded(raw: msgspec.Raw) -> Any:
+    try:
+        return decode_item(bytes(raw))
+    except Rejected as rejected:
+        return rejected
+
+
+def _too_many() -> Problem:
+    return Problem(413, "body_too_large", f"The body holds more than {MAX_SPANS:,} spans.")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import gzip
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 
+from ingest import otlp
 from ingest.arrivals import record_arrivals
 from ingest.models import Event
+from ingest.protobuf import Damaged, Fields, TooMany
 from tests.ingest.items import send
 
 STARTED = 1_772_449_200 * 10**9
@@ -56,13 +60,13 @@ def as_protobuf(attributes: dict) -> bytes:
         trace_id=b"\n" * 16, span_id=b"\x0b" * 8, kind=2, start_time_unix_nano=STARTED,
         end_time_unix_nano=STARTED + 250_000_000,
     )  # fmt: skip
-    for key, given in attributes.items():
+    for key, content in attributes.items():
         value = span.attributes.add(key=key).value
-        if isinstance(given, list):
-            for each in given:
+        if isinstance(content, list):
+            for each in content:
                 value.array_value.values.add(string_value=each)
         else:
-            setattr(value, {str: "string_value", int: "int_value"}[type(given)], given)
+            setattr(value, {str: "string_value", int: "int_value"}[type(content)], content)
     return request.SerializeToString()
 
 
@@ -131,3 +135,57 @@ def test_a_body_that_cannot_be_read_gets_400(client, collector_key, body, conten
 def test_without_a_key_there_is_a_problem_in_json(client, db):
     answer = post(client, "nobody", as_protobuf(ATTRIBUTES))
     assert (answer.status_code, answer.json()["code"]) == (401, "authentication_failed")
+
+
+def test_requests_in_several_groups_and_scopes_are_read_like_those_in_one(client, collector_key):
+    request = ExportTraceServiceRequest.FromString(as_protobuf(ATTRIBUTES))
+    other = ExportTraceServiceRequest.FromString(as_protobuf(ATTRIBUTES))
+    other.resource_spans[0].resource.attributes[0].value.string_value = "other"
+    span = other.resource_spans[0].scope_spans[0].spans[0]
+    other.resource_spans[0].scope_spans.add().spans.add().CopyFrom(span)
+    span.span_id = b"2" * 8
+    request.MergeFrom(other)
+    request.resource_spans[1].scope_spans[1].spans[0].span_id = b"3" * 8
+    assert post(client, collector_key, request.SerializeToString()).status_code == 200
+    services = sorted(event.fields["metadata"]["service.name"] for event in Event.objects.all())
+    assert services == ["other", "other", "shop"]
+
+
+@pytest.mark.parametrize("content_type", ["application/x-protobuf", "application/json"])
+def test_more_spans_than_the_limit_are_refused_whatever_they_are(client, collector_key, monkeypatch, content_type):
+    monkeypatch.setattr(otlp, "MAX_SPANS", 3)
+    empty = {
+        "application/x-protobuf": b"\x0a\x0a\x12\x08" + b"\x12\x00" * 4,
+        "application/json": b'{"resourceSpans": [{"scopeSpans": [{"spans": [{}, {}, {}, {}]}]}]}',
+    }[content_type]
+    answer = post(client, collector_key, empty, content_type)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_a_span_or_a_resource_as_large_as_no_honest_one_is_refused(client, collector_key, monkeypatch):
+    monkeypatch.setattr(otlp, "MAX_ITEM", 200)
+    told = ExportTraceServiceResponse.FromString(post(client, collector_key, as_protobuf(ATTRIBUTES)).content)
+    assert told.partial_success.error_message.startswith("expected at most 200 bytes")
+    request = ExportTraceServiceRequest()
+    request.resource_spans.add().resource.attributes.add(key="k" * 200)
+    assert post(client, collector_key, request.SerializeToString()).status_code == 413
+
+
+def test_a_damaged_span_costs_no_other(client, collector_key):
+    request = ExportTraceServiceRequest.FromString(as_protobuf(ATTRIBUTES))
+    good = request.resource_spans[0].scope_spans[0].spans[0].SerializeToString()
+    spans = b"\x12\x01\xff" + b"\x12" + bytes([len(good) & 127 | 128, len(good) >> 7]) + good
+    scope = b"\x12" + bytes([len(spans) & 127 | 128, len(spans) >> 7]) + spans
+    body = b"\x0a" + bytes([len(scope) & 127 | 128, len(scope) >> 7]) + scope
+    told = ExportTraceServiceResponse.FromString(post(client, collector_key, body).content)
+    assert told.partial_success.error_message == "expected a span as protobuf"
+    assert Event.objects.count() == 1
+
+
+@given(st.binary() | st.lists(st.sampled_from([0, 1, 2, 8, 9, 10, 13, 18, 127, 128, 255])).map(bytes))
+def test_no_bytes_make_taking_a_message_apart_fail(message):
+    try:
+        parts = [bytes(part) for part in Fields(100).parts(memoryview(message), 2)]
+    except (Damaged, TooMany):
+        return
+    assert b"".join(parts) in message or len(parts) > 1
