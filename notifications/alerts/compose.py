@@ -51,7 +51,7 @@ def write_text(snapshot: Snapshot, outcome: Outcome, happened: Happened, now: da
     return AlertText(
         happened=happened,
         created_at=now,
-        rule=RuleInfo(str(rule.pk), rule.name, _address("alert_rule", rule.pk)),
+        rule=RuleInfo(str(rule.pk), rule.name, page_url("alert_rule", rule.pk)),
         interval_from=plan.grid.start(last),
         interval_to=plan.grid.border(last),
         metric=Said(definition.metric.words(), definition.document["metric"]),
@@ -72,7 +72,7 @@ def _entry(alert: Alert, title: str) -> AlertEntry:
         high=alert.high,
         sentence=alert.resolved_sentence or alert.sentence,
         opened_at=alert.opened_at,
-        url=_address("alert", alert.pk),
+        url=page_url("alert", alert.pk),
         group=alert.group,
         title=title,
         resolved_at=alert.resolved_at,
@@ -102,5 +102,6 @@ def chart_of(plan: Plan, drawn: Drawn, moment: datetime | None) -> AlertChart:
     return AlertChart(points, marked, isinstance(plan.definition.metric, Share), plan.grid.zone.key)
 
 
-def _address(name: str, pk: uuid.UUID) -> str:
+def page_url(name: str, pk: uuid.UUID) -> str:
+    """The full address of a page, by the name of its view."""
     return f"{settings.SITE_URL}{reverse(name, args=[pk])}"

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import nan
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
 
 from ingest.columns import ColumnsDamaged, open_columns
 from notifications.alerts.busiest import TooManyGroups
 from notifications.alerts.chart import Drawn, draw
-from notifications.alerts.compose import POINTS, chart_of, titles_of
+from notifications.alerts.compose import POINTS, chart_of, page_url, titles_of
 from notifications.alerts.conditions.condition import expected
+from notifications.alerts.models import AlertRule
 from notifications.alerts.plan import Plan
 from notifications.alerts.replay import USUAL_DAYS, Part, Replayed, WouldBe, parts_of, replay
-from notifications.compose_alert import make_example_alert
+from notifications.channels.base import ChannelKind
+from notifications.compose_alert import alert_messages, make_example_alert
 from notifications.message import AlertEntry, AlertText, Happened, RuleInfo, Said
 
+UNNAMED = "Your rule"
 FEW_DAYS = 2
 """How far back a rule is tried for its example that takes long to judge."""
 
@@ -44,6 +52,19 @@ def make_example(plan: Plan, rule: RuleInfo, now: datetime) -> Example:
     except (ColumnsDamaged, TooManyGroups):
         pass
     return Example(_from_nothing(plan, rule, now), made_up=True)
+
+
+def info_of(rule: AlertRule | None, name: str = "") -> RuleInfo:
+    """What a message says of a rule, or of one that is not saved; a name that is given goes before."""
+    if rule is None:
+        return RuleInfo(str(uuid.UUID(int=0)), name or UNNAMED, f"{settings.SITE_URL}{reverse('alert_rules')}")
+    return RuleInfo(str(rule.pk), name or rule.name, page_url("alert_rule", rule.pk))
+
+
+def written(kind: ChannelKind, text: AlertText) -> Any:
+    """What the kind of channel sends of the message, read again; of one in parts the first."""
+    first, *_ = alert_messages(text, kind.limits)
+    return json.loads(kind.write_alert(replace(first, id=str(uuid.UUID(int=1)))))
 
 
 def _newest(replayed: Replayed) -> list[WouldBe]:

@@ -22,6 +22,7 @@ def test_it_names_every_address_of_the_management_api(document):
     assert {path for path in document["paths"] if path.startswith("/api/")} == {
         "/api/alert-rules/",
         "/api/alert-rules/by-key/{key}/",
+        "/api/alert-rules/example/",
         "/api/alert-rules/preview/",
         "/api/alert-rules/{id}/",
         "/api/alert-rules/{id}/changes/",

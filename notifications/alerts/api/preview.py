@@ -1,4 +1,4 @@
-"""The management API's forms of trying a rule out: its metric, and what it would have alerted of."""
+"""The management API's forms of trying a rule out: its metric, its alerts if it had been there, and what it sends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from notifications.alerts.chart import Point
 from notifications.alerts.models import AlertRule
 from notifications.alerts.plan import Plan
 from notifications.alerts.plans import plan_of
-from notifications.alerts.replay import MOST_CHARTS, MOST_POINTS, USUAL_DAYS, Replayed, WouldBe, parts_of
+from notifications.alerts.replay import MOST_CHARTS, MOST_POINTS, USUAL_DAYS, Replayed, WouldBe, parts_of, replay
 
 OWN = ("definition", "time_zone", "quiet_for")
 MOST_DAYS = 730
@@ -31,8 +31,8 @@ USUAL_POINTS = 300
 VERDICTS = ["unknown", "ok", "near", "bad"]
 
 
-class PreviewRuleRequestSerializer(StrictSerializer):
-    """A definition to try out; with a saved rule what is left out is as it is saved."""
+class DraftSerializer(StrictSerializer):
+    """A definition that is not saved; with a saved rule what is left out is as it is saved."""
 
     rule = serializers.PrimaryKeyRelatedField[AlertRule](
         queryset=AlertRule.objects.all(), required=False, allow_null=True, default=None
@@ -40,15 +40,6 @@ class PreviewRuleRequestSerializer(StrictSerializer):
     definition = DefinitionField(required=False, help_text="The definition, `{version: 1, metric: ...}`.")
     time_zone = serializers.CharField(required=False, max_length=64, validators=[check_time_zone])
     quiet_for = WaitField()
-    days = serializers.IntegerField(
-        default=USUAL_DAYS, min_value=1, max_value=MOST_DAYS, help_text="How long ago the rule would have been made."
-    )
-    charts = serializers.IntegerField(
-        default=1, min_value=0, max_value=MOST_CHARTS, help_text="Of how many groups the metric is told."
-    )
-    points = serializers.IntegerField(
-        default=USUAL_POINTS, min_value=0, max_value=MOST_POINTS, help_text="Of how many intervals, the newest ones."
-    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         rule: AlertRule | None = attrs["rule"]
@@ -59,16 +50,36 @@ class PreviewRuleRequestSerializer(StrictSerializer):
         parse_definition(attrs["definition"])
         return attrs
 
-    def plan(self, now: datetime) -> Plan:
-        """What is to be replayed; call after `is_valid`. Raises ValidationError where it is too much."""
+    @property
+    def plan(self) -> Plan:
+        """What is to be judged; call after `is_valid`."""
         asked = self.validated_data
         own = {name: asked[name] for name in OWN}
-        plan = plan_of(AlertRule(**own) if asked["rule"] is None else AlertRule(pk=asked["rule"].pk, **own))
+        return plan_of(AlertRule(**own) if asked["rule"] is None else AlertRule(pk=asked["rule"].pk, **own))
+
+
+class PreviewRuleRequestSerializer(DraftSerializer):
+    """A definition to try on the past."""
+
+    days = serializers.IntegerField(
+        default=USUAL_DAYS, min_value=1, max_value=MOST_DAYS, help_text="How long ago the rule would have been made."
+    )
+    charts = serializers.IntegerField(
+        default=1, min_value=0, max_value=MOST_CHARTS, help_text="Of how many groups the metric is told."
+    )
+    points = serializers.IntegerField(
+        default=USUAL_POINTS, min_value=0, max_value=MOST_POINTS, help_text="Of how many intervals, the newest ones."
+    )
+
+    def replayed(self, now: datetime) -> Replayed:
+        """What it would have done; call after `is_valid`. Raises ValidationError where that is too much to find out,
+        TooManyGroups and ColumnsDamaged."""
+        asked, plan = self.validated_data, self.plan
         groups = plan.definition.most_groups if plan.definition.group_by else 1
         judged = groups * len(plan.due(now - timedelta(days=asked["days"]), now))
         if judged > MOST_JUDGED or parts_of(plan, now, asked["days"]) > MOST_PARTS:
             raise serializers.ValidationError({"days": "expected fewer days, fewer groups or longer intervals"})
-        return plan
+        return replay(plan, now, asked["days"], points=asked["points"], charts=asked["charts"])
 
 
 class WouldBeSerializer(serializers.Serializer[Any]):
@@ -107,6 +118,19 @@ class PreviewRuleSerializer(serializers.Serializer[Any]):
     alerts = WouldBeSerializer(many=True, help_text="The newest 1,000 of them, oldest first.")
     series = SeriesSerializer(many=True, help_text="Of the groups that alerted most, else of the busiest.")
     not_watched = serializers.IntegerField(help_text="How many groups, the smaller ones, would be left out now.")
+
+
+class ExampleRequestSerializer(DraftSerializer):
+    """A rule whose notification is asked for."""
+
+    name = serializers.CharField(required=False, max_length=200, help_text="Of a rule that is not saved.")
+
+
+class ExampleSerializer(serializers.Serializer[Any]):
+    """What would be sent."""
+
+    made_up = serializers.BooleanField(help_text="Whether the rule has not alerted lately: then some of it is made up.")
+    webhook = serializers.DictField(help_text="The body of a webhook.")
 
 
 def preview_of(plan: Plan, found: Replayed) -> dict[str, Any]:

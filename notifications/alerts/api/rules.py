@@ -29,15 +29,23 @@ from ingest.columns.interface import ColumnsDamaged
 from ingest.models import Scope
 from ingest.problems import Problem
 from notifications.alerts.api.feed import read_changes
-from notifications.alerts.api.preview import PreviewRuleRequestSerializer, PreviewRuleSerializer, preview_of
+from notifications.alerts.api.preview import (
+    ExampleRequestSerializer,
+    ExampleSerializer,
+    PreviewRuleRequestSerializer,
+    PreviewRuleSerializer,
+    preview_of,
+)
 from notifications.alerts.api.serializers import AlertRuleSerializer, RuleChangesPageSerializer, SnoozeSerializer, read
 from notifications.alerts.busiest import TooManyGroups
 from notifications.alerts.edit import create_rule, edit_rule
+from notifications.alerts.example import info_of, make_example, written
 from notifications.alerts.listing import OPEN, count_open
 from notifications.alerts.models import Alert, AlertRule
-from notifications.alerts.replay import replay
 from notifications.alerts.upsert import upsert_rule
 from notifications.alerts.watch import watch_now
+from notifications.channels import CHANNELS
+from notifications.channels.webhook import Webhook
 from notifications.models import Channel
 
 AFTER = OpenApiParameter("after", description="The cursor from the call before.")
@@ -170,15 +178,27 @@ class AlertRuleViewSet(viewsets.ModelViewSet[AlertRule]):
 
         Nothing is saved. The answer is what watching would have done: late events count as they were known in time.
         """
-        asked, now = read(PreviewRuleRequestSerializer, request), timezone.now()
-        values, plan = asked.validated_data, asked.plan(now)
+        asked = read(PreviewRuleRequestSerializer, request)
         try:
-            found = replay(plan, now, values["days"], points=values["points"], charts=values["charts"])
+            found = asked.replayed(timezone.now())
         except TooManyGroups as error:
             raise ValidationError({"definition.group_by": str(error)}) from None
         except ColumnsDamaged as error:
             raise Problem(503, "columns_damaged", str(error)) from None
-        return Response(PreviewRuleSerializer(preview_of(plan, found)).data)
+        return Response(PreviewRuleSerializer(preview_of(asked.plan, found)).data)
+
+    @extend_schema(request=ExampleRequestSerializer, responses=ExampleSerializer)
+    @action(detail=False, methods=["post"], required_scopes={"POST": Scope.READ}, required_verbs={"POST": "view"})
+    def example(self, request: Request) -> Response:
+        """What a rule, saved or not, sent when it last alerted, or would send: made by the code that sends.
+
+        Nothing is sent.
+        """
+        asked = read(ExampleRequestSerializer, request)
+        rule: AlertRule | None = asked.validated_data["rule"]
+        found = make_example(asked.plan, info_of(rule, asked.validated_data.get("name", "")), timezone.now())
+        webhook = written(CHANNELS[Webhook.kind], found.text)
+        return Response(ExampleSerializer({"made_up": found.made_up, "webhook": webhook}).data)
 
     def _edit(self, values: dict[str, Any], now: datetime) -> Response:
         rule = self.get_object()

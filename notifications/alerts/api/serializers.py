@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from cohorts.criteria import CriteriaError
 from cohorts.serializers import PausedField, PeriodField, StrictSerializer
 from cohorts.time_zones import check_time_zone
+from notifications.alerts.compose import page_url
 from notifications.alerts.definition import Definition, parse
 from notifications.alerts.models import (
     LONGEST_WAIT,
@@ -147,6 +148,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     state = serializers.SerializerMethodField()
     expected = ExpectedSerializer(source="*")
     interval = serializers.SerializerMethodField(help_text="In which it was found.")
+    url = serializers.SerializerMethodField(help_text="Its page.")
     acknowledged_by = serializers.SerializerMethodField(help_text="Who looks after it; null for software.")
     end = serializers.SerializerMethodField(help_text="Why it is no longer open; null while it is.")
 
@@ -171,6 +173,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "resolved_at",
             "resolved_sentence",
             "end",
+            "url",
         ]
         read_only_fields = fields
         extra_kwargs = {
@@ -186,6 +189,9 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     @extend_schema_field(IntervalSerializer)
     def get_interval(self, alert: Alert) -> Any:
         return IntervalSerializer({"from": alert.interval_start, "to": alert.interval_end}).data
+
+    def get_url(self, alert: Alert) -> str:
+        return page_url("alert", alert.pk)
 
     def get_acknowledged_by(self, alert: Alert) -> str | None:
         return alert.acknowledged_by.get_username() if alert.acknowledged_by else None

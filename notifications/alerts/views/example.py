@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -20,20 +18,16 @@ from django.views.decorators.http import require_GET, require_POST
 
 from cohorts.criteria import CriteriaError
 from notifications.alerts.builder import rule_draft_in
-from notifications.alerts.example import Example, make_example
+from notifications.alerts.example import Example, info_of, make_example, written
 from notifications.alerts.models import AlertRule
 from notifications.alerts.plans import plan_of, plan_of_draft
 from notifications.alerts.views.access import find_rule, may_see
 from notifications.channels import CHANNELS
-from notifications.channels.base import ChannelKind
 from notifications.channels.email import Email, readable
 from notifications.channels.webhook import Webhook
-from notifications.compose_alert import alert_messages
-from notifications.message import RuleInfo
 from notifications.models import Channel
 from notifications.views.preview import answer_test, not_sent
 
-UNNAMED = "Your rule"
 LONGEST_NAME = 200
 
 
@@ -42,13 +36,13 @@ LONGEST_NAME = 200
 def example(request: HttpRequest) -> HttpResponse:
     """The next notification as each kind of channel shows it, for what is chosen in the dialog so far."""
     found = _example(request.POST)
-    looks = [{"kind": kind, "content": _written(kind, found)} for kind in CHANNELS.values()]
+    looks = [{"kind": kind, "content": written(kind, found.text)} for kind in CHANNELS.values()]
     asked = {name: request.POST[name] for name in ("criteria", "time_zone", "rule", "name") if name in request.POST}
     context = {
         "looks": looks,
         "made_up": found.made_up,
         "at": found.text.created_at,
-        "body": _written(CHANNELS[Webhook.kind], found),
+        "body": written(CHANNELS[Webhook.kind], found.text),
         "frame": f"{reverse('alert_mail_preview')}?{urlencode(asked)}",
     }
     return render(request, "alerts/example.html", context)
@@ -59,7 +53,7 @@ def example(request: HttpRequest) -> HttpResponse:
 @xframe_options_sameorigin
 def mail(request: HttpRequest) -> HttpResponse:
     """The mail alone, for a frame that may run nothing."""
-    return HttpResponse(readable(_written(CHANNELS[Email.kind], _example(request.GET))))
+    return HttpResponse(readable(written(CHANNELS[Email.kind], _example(request.GET).text)))
 
 
 @require_POST
@@ -83,9 +77,7 @@ def _example(given: QueryDict) -> Example:
         plan = plan_of(rule) if rule else plan_of_draft(draft.valid, draft.time_zone)
     except CriteriaError as error:
         raise Http404(str(error)) from error
-    pk = str(rule.pk) if rule else str(uuid.UUID(int=0))
-    url = settings.SITE_URL + (reverse("alert_rule", args=[rule.pk]) if rule else reverse("alert_rules"))
-    return make_example(plan, RuleInfo(pk, name or (rule.name if rule else UNNAMED), url), timezone.now())
+    return make_example(plan, info_of(rule, name), timezone.now())
 
 
 def _rule(text: str) -> AlertRule | None:
@@ -100,9 +92,3 @@ def _channels(ids: list[str]) -> Any:
         with suppress(ValueError):
             known.append(uuid.UUID(text))
     return Channel.objects.filter(pk__in=known).order_by("name", "pk")
-
-
-def _written(kind: ChannelKind, found: Example) -> Any:
-    """What the kind sends, read again."""
-    first, *_ = alert_messages(found.text, kind.limits)
-    return json.loads(kind.write_alert(replace(first, id=str(uuid.UUID(int=1)))))

@@ -324,6 +324,26 @@ def test_a_wrong_preview_is_refused_by_its_place(api, given, path):
     assert paths(api.post(f"{RULES}preview/", given)) == [path]
 
 
+def test_an_example_is_what_the_rule_told_last_or_would_tell(api, hour):
+    definition = over(2, group_by=["company_id"])
+    reads = client_with(Scope.READ)
+
+    told = reads.post(f"{RULES}example/", {"definition": definition, "name": "Many"}).json()
+    saved = make_rule(definition=over(1000), name="Far more")
+    never = reads.post(f"{RULES}example/", {"rule": str(saved.pk)}).json()
+
+    assert (told["made_up"], told["webhook"]["rule"]["name"], told["webhook"]["type"]) == (
+        False,
+        "Many",
+        "alert.opened",
+    )
+    [alert] = told["webhook"]["alerts"]
+    assert (alert["group"], alert["sentence"]) == ({"company_id": "acme"}, "expected at most 2, saw 3")
+    assert (never["made_up"], never["webhook"]["rule"]["id"]) == (True, str(saved.pk))
+    assert never["webhook"]["rule"]["url"].endswith(f"/alert-rules/{saved.pk}/")
+    assert paths(reads.post(f"{RULES}example/", {})) == ["definition"]
+
+
 # --- Alerts
 
 
@@ -344,6 +364,7 @@ def test_an_alert_is_told_with_what_was_expected_and_its_history(api):
         "end": None,
     }
     assert told.items() >= expected.items()
+    assert told["url"].endswith(f"/alerts/{alert.pk}/")
     assert [each["kind"] for each in told["changes"]] == ["told", "opened"]
 
 
