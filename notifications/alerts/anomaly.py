@@ -148,7 +148,7 @@ def _average(errors: Series, length: int) -> Series:
 
 
 def _width(errors: Series, step: float, risk: float, first: int, since: int) -> Series:
-    """Per interval from `since` on the size that errors (without sign) have only once in so many intervals, by those before."""
+    """Per interval from `since` on the size that errors (without sign) have only once in so many, by those before."""
     width = np.full(len(errors), np.nan)
     every = max(1, round(RENEWED / step))
     remembered = max(FEWEST, round(REMEMBERED / step))
