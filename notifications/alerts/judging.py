@@ -99,7 +99,7 @@ class Reading:
                 happenings.append(track.happening(task.numbers[at], group, turn))
             if course.state != State():
                 states[group] = course.state
-        happenings.sort(key=lambda happening: happening.number)
+        happenings.sort(key=lambda happening: (happening.number, happening.group.key))
         return Judgement(happenings, states, self._busiest(place)[-1].others)
 
     def tracks(self, place: int) -> Iterator[tuple[Group, Track, np.ndarray]]:
