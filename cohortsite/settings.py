@@ -194,7 +194,7 @@ SPECTACULAR_SETTINGS = {
         "cohortsite.openapi.add_problems",
     ],
     "ENUM_NAME_OVERRIDES": {
-        "ChannelState": "notifications.serializers.CHANNEL_STATES",
+        "ChannelState": "notifications.serializers.channel.CHANNEL_STATES",
         "BacktestState": "cohorts.models.Backtest.State",
         "DeliveryState": "notifications.models.Delivery.State",
         "AlertState": "notifications.alerts.api.serializers.ALERT_STATES",
