@@ -21,7 +21,7 @@ from unfold.decorators import action, display
 
 from ingest.admin_parts import PausableAdmin, act_on_one, confirm, list_links, person
 from notifications.alerts import admin_log
-from notifications.alerts.admin_forms import AlertRuleForm, SilenceDialog
+from notifications.alerts.admin_forms import AlertRuleForm, MaintenanceForm, SilenceDialog
 from notifications.alerts.edit import create_rule, edit_rule
 from notifications.alerts.listing import count_open, rule_in_words
 from notifications.alerts.models import Alert, AlertRule, Maintenance
@@ -40,6 +40,7 @@ STATES = {
     ALERTING: "danger",
 }
 A_DAY = timedelta(days=1)
+NO_RULES = "none: they were deleted"
 
 
 @admin.register(AlertRule)
@@ -189,11 +190,12 @@ class MaintenanceAdmin(ModelAdmin):
     """Times that are not judged."""
 
     list_display = ["start", "end", "state", "concerns", "reason", "created_by"]
-    list_filter = ["rules"]
+    form = MaintenanceForm
+    list_filter = ["all_rules", "rules"]
     list_select_related = ["created_by"]
     search_fields = ["reason", "rules__name"]
     ordering = ["-end"]
-    fields = ["start", "end", "reason", "rules"]
+    fields = ["start", "end", "reason", "all_rules", "rules"]
     autocomplete_fields = ["rules"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Maintenance]:
@@ -210,4 +212,4 @@ class MaintenanceAdmin(ModelAdmin):
 
     @display(description="Rules")
     def concerns(self, window: Maintenance) -> str:
-        return ", ".join(map(str, window.rules.all())) or "all"
+        return "all" if window.all_rules else ", ".join(map(str, window.rules.all())) or NO_RULES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from unfold.forms import BaseDialogForm
@@ -18,7 +18,7 @@ from cohorts.forms import DocumentField
 from cohorts.time_zones import time_zones
 from notifications.alerts.definition import parse
 from notifications.alerts.forms import QUIETS, REMINDERS, SilenceField
-from notifications.alerts.models import AlertRule
+from notifications.alerts.models import AlertRule, Maintenance
 from notifications.alerts.recipes import RECIPES
 from notifications.models import Channel
 from notifications.rule_fields import WaitField
@@ -84,6 +84,26 @@ class AlertRuleForm(forms.ModelForm):
     def values(self) -> dict[str, Any]:
         """What is stored with the rule itself; call after `is_valid`."""
         return {name: self.cleaned_data[name] for name in COLUMNS}
+
+
+class MaintenanceForm(forms.ModelForm):
+    """A time that is not judged, for all rules or for some."""
+
+    class Meta:
+        model = Maintenance
+        fields = ("start", "end", "reason", "all_rules", "rules")
+        help_texts: ClassVar[dict[str, str]] = {
+            "all_rules": "Also those that are made later.",
+            "rules": "If not all.",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("all_rules") and cleaned.get("rules"):
+            self.add_error("rules", "Choose none of them with all rules.")
+        elif not cleaned.get("all_rules") and not cleaned.get("rules"):
+            self.add_error("rules", "Choose at least one, or all rules.")
+        return cleaned
 
 
 class SilenceDialog(BaseDialogForm):

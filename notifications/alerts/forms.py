@@ -87,6 +87,9 @@ def _clock() -> forms.DateTimeInput:
     return forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
 
 
+CONCERNS = (("all", "All rules, also later ones"), ("some", "Only these"))
+
+
 class MaintenanceForm(forms.Form):
     """A time in which nothing is judged. Times are local ones of the chosen zone."""
 
@@ -94,12 +97,9 @@ class MaintenanceForm(forms.Form):
     end = forms.DateTimeField(label="To", widget=_clock())
     zone = TimeZoneField(label="Time zone")
     reason = forms.CharField(label="Why", required=False, max_length=200)
+    concerns = forms.ChoiceField(label="Concerns", choices=CONCERNS, initial=CONCERNS[0][0], widget=forms.RadioSelect)
     rules = forms.ModelMultipleChoiceField(
-        AlertRule.objects.order_by("name", "pk"),
-        label="Only these rules",
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="None ticked: all rules.",
+        AlertRule.objects.order_by("name", "pk"), label="Rules", required=False, widget=forms.CheckboxSelectMultiple
     )
 
     def clean(self) -> dict[str, Any]:
@@ -108,6 +108,8 @@ class MaintenanceForm(forms.Form):
             return cleaned
         for name in ("start", "end"):
             cleaned[name] = _in_zone(cleaned[name], cleaned["zone"])
+        if cleaned["concerns"] == "some" and not cleaned["rules"]:
+            self.add_error("rules", "Tick at least one, or choose all rules.")
         try:
             Maintenance(start=cleaned["start"], end=cleaned["end"]).clean()
         except forms.ValidationError as fault:
@@ -118,9 +120,16 @@ class MaintenanceForm(forms.Form):
         """Write it into the window; call after `is_valid`."""
         window.start, window.end = self.cleaned_data["start"], self.cleaned_data["end"]
         window.reason = self.cleaned_data["reason"]
+        window.all_rules = self.cleaned_data["concerns"] == "all"
         window.save()
-        window.rules.set(self.cleaned_data["rules"])
+        window.rules.set([] if window.all_rules else self.cleaned_data["rules"])
         return window
+
+
+def initial_of(window: Maintenance) -> dict[str, Any]:
+    """What the form shows of a window that is there."""
+    kept = {name: getattr(window, name) for name in ("start", "end", "reason")}
+    return {**kept, "concerns": "all" if window.all_rules else "some", "rules": window.rules.all()}
 
 
 def _in_zone(at: datetime, zone: str) -> datetime:

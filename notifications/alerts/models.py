@@ -207,8 +207,10 @@ class Maintenance(models.Model):
     start = models.DateTimeField()
     end = models.DateTimeField()
     reason = models.CharField(max_length=200, blank=True)
+    all_rules = models.BooleanField(default=False)
+    "Whether it concerns every rule, also those that are made later."
     rules = models.ManyToManyField(AlertRule, related_name="maintenances", blank=True)
-    "Which rules; none for all."
+    "Which rules it concerns, if not all; none are left when they were deleted."
     created_at = models.DateTimeField(editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL

@@ -30,12 +30,9 @@ def plan_of_draft(definition: Definition, time_zone: str) -> Plan:
 def planned_maintenance() -> dict[uuid.UUID | None, Times]:
     """The times (start, end) by the rule they are for; None for all rules."""
     found: dict[uuid.UUID | None, Times] = defaultdict(tuple)
-    of_rules = Maintenance.rules.through.objects.values_list("maintenance", "alertrule")
-    rules: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
-    for maintenance, rule in of_rules:
-        rules[maintenance].append(rule)
-    for pk, start, end in Maintenance.objects.values_list("pk", "start", "end"):
-        concerned: list[uuid.UUID | None] = [*rules[pk]] or [None]
-        for one in concerned:
-            found[one] += ((start, end),)
+    for start, end in Maintenance.objects.filter(all_rules=True).values_list("start", "end"):
+        found[None] += ((start, end),)
+    of_some = Maintenance.objects.filter(all_rules=False, rules__isnull=False)
+    for rule, start, end in of_some.values_list("rules", "start", "end"):
+        found[rule] += ((start, end),)
     return found

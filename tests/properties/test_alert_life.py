@@ -21,13 +21,14 @@ from ingest.parse import PARSERS
 from ingest.record import record
 from notifications.alerts.edit import create_rule
 from notifications.alerts.groups import Group, plain
-from notifications.alerts.models import Alert, Maintenance
+from notifications.alerts.models import Alert
 from notifications.alerts.plans import plan_of
 from notifications.alerts.replay import replay
 from notifications.alerts.watch import due_rules, shared_passes, watch
 from tests.alert_reference import Group as PlainGroup
 from tests.alert_reference import Rule
 from tests.engines import own_columns
+from tests.notifications.alerts.rows import make_maintenance
 from tests.properties.budget import ENGINES_HERE, TRIED, tried
 from tests.reference_world import Clock, Received, World
 
@@ -159,7 +160,7 @@ def check(story: Story) -> None:
     ]
     if story.maintenance:
         start, end = story.maintenance
-        Maintenance.objects.create(start=start, end=end, created_at=story.since)
+        make_maintenance(start=start, end=end)
     live(story)
     now = story.runs[-1]
     days = (now - story.since) / timedelta(days=1)

@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import Prefetch
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from rest_framework import viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.serializers import BaseSerializer
 
 from cohorts.pages import NewestFirst
 from cohorts.permissions import HasModelPermission, person_of
+from cohorts.serializers import StrictSerializer
 from ingest.authentication import HasScope
-from notifications.alerts.api.serializers import MaintenanceSerializer
 from notifications.alerts.models import AlertRule, Maintenance
+
+ALL_RULES = "Whether it concerns every rule, also later ones; without it, where `rules` names none."
+
+
+class MaintenanceSerializer(StrictSerializer, serializers.ModelSerializer[Maintenance]):
+    """A time in which numbers are expected to be off: intervals that touch it are not judged and not learned from."""
+
+    rules = serializers.PrimaryKeyRelatedField(
+        many=True,
+        queryset=AlertRule.objects.only("pk"),
+        required=False,
+        help_text="Which rules it concerns, if not all.",
+    )
+    all_rules = serializers.BooleanField(required=False, help_text=ALL_RULES)
+
+    class Meta:
+        model = Maintenance
+        fields = ["id", "start", "end", "reason", "all_rules", "rules", "created_at"]
+        read_only_fields = ["id", "created_at"]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        borders = {name: attrs.get(name, getattr(self.instance, name, None)) for name in ("start", "end")}
+        try:
+            Maintenance(**borders).clean()
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.message_dict) from None
+        return {**attrs, **self._concerned(attrs)}
+
+    def _concerned(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Which rules are meant: never none. What a request says nothing of stays as it is."""
+        if self.instance is not None and not {"all_rules", "rules"} & attrs.keys():
+            return {}
+        rules = attrs.get("rules", [])
+        every = attrs.get("all_rules", not rules)
+        if every and rules:
+            raise serializers.ValidationError({"rules": "expected none of them with all_rules"})
+        if not every and not rules:
+            raise serializers.ValidationError({"rules": 'expected at least one, or "all_rules": true'})
+        return {"all_rules": every, "rules": rules}
 
 
 class MaintenanceFilter(filters.FilterSet):

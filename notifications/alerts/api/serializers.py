@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -22,7 +21,6 @@ from notifications.alerts.models import (
     Alert,
     AlertChange,
     AlertRule,
-    Maintenance,
 )
 from notifications.models import Channel
 
@@ -276,27 +274,6 @@ class SnoozeSerializer(StrictSerializer):
 
 class SnoozeAlertSerializer(SnoozeSerializer, NoteSerializer):
     """Until when nothing of an alert is told, and why."""
-
-
-class MaintenanceSerializer(StrictSerializer, serializers.ModelSerializer[Maintenance]):
-    """A time in which numbers are expected to be off: intervals that touch it are not judged and not learned from."""
-
-    rules = serializers.PrimaryKeyRelatedField(
-        many=True, queryset=AlertRule.objects.only("pk"), required=False, help_text="Which rules; none for all."
-    )
-
-    class Meta:
-        model = Maintenance
-        fields = ["id", "start", "end", "reason", "rules", "created_at"]
-        read_only_fields = ["id", "created_at"]
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        borders = {name: attrs.get(name, getattr(self.instance, name, None)) for name in ("start", "end")}
-        try:
-            Maintenance(**borders).clean()
-        except DjangoValidationError as error:
-            raise serializers.ValidationError(error.message_dict) from None
-        return attrs
 
 
 def read(form: type[Asked], request: Request) -> Asked:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from cohorts.paging import page_of
-from notifications.alerts.forms import MaintenanceForm
+from notifications.alerts.forms import MaintenanceForm, initial_of
 from notifications.alerts.models import Maintenance
 from notifications.alerts.state import state_of_maintenance
 from notifications.alerts.views.tabs import MAINTENANCE, RULES, tabs
@@ -57,8 +57,7 @@ def new_maintenance(request: HttpRequest) -> HttpResponse:
 def edit_maintenance(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The dialog that changes a window."""
     window = get_object_or_404(Maintenance, pk=pk)
-    initial = {"start": window.start, "end": window.end, "reason": window.reason, "rules": window.rules.all()}
-    form = MaintenanceForm(request.POST or None, initial=initial)
+    form = MaintenanceForm(request.POST or None, initial=initial_of(window))
     if request.method == "POST" and form.is_valid():
         form.store(window)
         return done("Saved.", CHANGED, close=True)

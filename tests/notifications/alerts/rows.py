@@ -57,6 +57,8 @@ def make_change(alert: Alert | None = None, **values) -> AlertChange:
 
 
 def make_maintenance(*rules: AlertRule, **values) -> Maintenance:
-    window = Maintenance.objects.create(**{"start": NOON, "end": NOON + HOUR, "created_at": NOON, **values})
+    """A window for these rules, for all where none is named."""
+    usual = {"start": NOON, "end": NOON + HOUR, "created_at": NOON, "all_rules": not rules}
+    window = Maintenance.objects.create(**{**usual, **values})
     window.rules.set(rules)
     return window

@@ -227,6 +227,19 @@ def test_maintenance_is_planned_and_listed(boss):
     assert (window.start, list(window.rules.all())) == (NOON, [rule])
     assert window.created_by is not None
     assert "Errors" in boss.get(MAINTENANCE).content.decode()
+    rule.delete()
+    assert "none: they were deleted" in boss.get(MAINTENANCE).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "named", "words"),
+    [("", False, "Choose at least one, or all rules."), ("on", True, "Choose none of them with all rules.")],
+)
+def test_maintenance_concerns_all_rules_or_some(boss, everywhere, named, words):
+    rule = make_rule()
+    given = {**clock("start", NOON), **clock("end", NOON + timedelta(hours=1)), "all_rules": everywhere}
+    answer = boss.post(f"{MAINTENANCE}add/", {**given, "rules": [str(rule.pk)] if named else []})
+    assert answer.context["adminform"].form.errors["rules"] == [words]
 
 
 def test_maintenance_without_a_length_is_refused(boss):

@@ -11,14 +11,14 @@ from ingest.columns import open_columns
 from ingest.models import Segment
 from notifications.alerts.attend import acknowledge, snooze, wake
 from notifications.alerts.edit import edit_rule
-from notifications.alerts.models import Alert, AlertChange, AlertRule, Maintenance
+from notifications.alerts.models import Alert, AlertChange, AlertRule
 from notifications.alerts.watch import due_rules, shared_passes, watch
 from tests.factories import NOON, make_person
+from tests.notifications.alerts.rows import make_maintenance
 from tests.notifications.alerts.watching import (
     GRACE,
     HOUR,
     MINUTE,
-    START,
     calls,
     changes_of,
     definition,
@@ -133,7 +133,7 @@ def test_events_that_wait_to_be_sealed_are_waited_for():
 
 def test_a_maintenance_is_neither_judged_nor_learned_from():
     make_watched(condition={"change": {"direction": "up", "percent": 50, "against": "before"}})
-    Maintenance.objects.create(start=NOON - 90 * MINUTE, end=NOON - HOUR + MINUTE, created_at=START)
+    make_maintenance(start=NOON - 90 * MINUTE, end=NOON - HOUR + MINUTE)
     calls(1, NOON - 3 * HOUR)
     calls(9, NOON - HOUR)
     calls(5, NOON)
@@ -145,8 +145,15 @@ def test_a_maintenance_is_neither_judged_nor_learned_from():
 
 def test_a_maintenance_of_one_rule_leaves_the_others_alone():
     spared, judged = make_watched(), make_watched()
-    maintenance = Maintenance.objects.create(start=NOON - HOUR, end=NOON, created_at=START)
-    maintenance.rules.set([spared])
+    make_maintenance(spared, start=NOON - HOUR, end=NOON)
+    calls(3, NOON - HOUR)
+    assert [alert.rule for alert in watch_at(NOON + GRACE)] == [judged]
+
+
+def test_a_maintenance_whose_only_rule_is_deleted_leaves_all_others_alone():
+    deleted, judged = make_watched(), make_watched()
+    make_maintenance(deleted, start=NOON - HOUR, end=NOON)
+    deleted.delete()
     calls(3, NOON - HOUR)
     assert [alert.rule for alert in watch_at(NOON + GRACE)] == [judged]
 

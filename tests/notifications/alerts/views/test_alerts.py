@@ -159,12 +159,18 @@ def test_of_a_resolved_alert_nothing_more_is_done(client_as, alert):
 
 # --- Maintenance
 
-WINDOW = {"start": "2026-03-29T01:00", "end": "2026-03-29T04:00", "zone": "Europe/Berlin", "reason": "Migration"}
+WINDOW = {
+    "start": "2026-03-29T01:00",
+    "end": "2026-03-29T04:00",
+    "zone": "Europe/Berlin",
+    "reason": "Migration",
+    "concerns": "all",
+}
 
 
 def test_a_window_is_added_in_a_zone_changed_and_deleted(client_as):
     client, rule = client_as("Analyst"), make_rule(name="Errors")
-    assert client.post("/maintenance/new/", {**WINDOW, "rules": [rule.pk]}).status_code == 204
+    assert client.post("/maintenance/new/", {**WINDOW, "concerns": "some", "rules": [rule.pk]}).status_code == 204
     window = Maintenance.objects.get()
     assert window.end - window.start == 2 * HOUR  # the clocks go forward within it
     shown = text_of(client.get("/maintenance/"))
@@ -172,9 +178,10 @@ def test_a_window_is_added_in_a_zone_changed_and_deleted(client_as):
     assert "Errors" in shown
     address = reverse("edit_maintenance", args=[window.pk])
     assert 'value="2026-03-29T00:00"' in client.get(address).content.decode()
-    client.post(address, {**WINDOW, "zone": "UTC"})
+    client.post(address, {**WINDOW, "zone": "UTC", "rules": [rule.pk]})
     window.refresh_from_db()
     assert window.end - window.start == 3 * HOUR
+    assert window.all_rules
     assert not window.rules.exists()
     client.post(reverse("delete_maintenance", args=[window.pk]))
     assert "No maintenance planned" in text_of(client.get("/maintenance/"))
@@ -186,8 +193,12 @@ def test_a_window_is_added_in_a_zone_changed_and_deleted(client_as):
         ({"end": "2026-03-29T01:00"}, "expected a later time"),
         ({"end": "2027-03-29T01:00"}, "expected at most 60 days"),
         ({"start": "soon"}, "Enter a valid date/time"),
+        ({"concerns": "some"}, "Tick at least one"),
         ({"zone": "Nowhere"}, "is not the name of a time zone"),
-        ({"rules": ["6f0d5ea2-6d0f-4d0c-9a53-0a4d4be4d3a4"]}, "is not one of the available choices"),
+        (
+            {"concerns": "some", "rules": ["6f0d5ea2-6d0f-4d0c-9a53-0a4d4be4d3a4"]},
+            "is not one of the available choices",
+        ),
     ],
 )
 def test_a_window_that_makes_no_sense_is_refused(client_as, wrong, words):
@@ -196,6 +207,17 @@ def test_a_window_that_makes_no_sense_is_refused(client_as, wrong, words):
     assert answer.status_code == 422
     assert words in answer.content.decode()
     assert not Maintenance.objects.exists()
+
+
+def test_a_window_whose_only_rule_is_deleted_says_that_it_concerns_none(client_as):
+    client, rule = client_as("Analyst"), make_rule(name="Errors")
+    window = make_maintenance(rule)
+    rule.delete()
+    assert "none: they were deleted" in text_of(client.get("/maintenance/"))
+    assert (
+        "Tick at least one"
+        in client.post(reverse("edit_maintenance", args=[window.pk]), {**WINDOW, "concerns": "some"}).content.decode()
+    )
 
 
 @pytest.mark.parametrize("count", [1, 5])
