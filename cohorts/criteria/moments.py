@@ -14,10 +14,17 @@ EXPECTED_MOMENT = f'{EXPECTED_TIME}, or an age such as {{"ago": "7d"}} or {{"in"
 
 @dataclass(frozen=True)
 class Instant:
-    """A fixed instant."""
+    """A fixed instant; `written` is the same one with the offset that its author used."""
 
     instant: datetime
-    words: str
+    written: datetime
+
+    @property
+    def words(self) -> str:
+        """Such as `1 Mar 2026, 08:30 UTC`; the finer parts only where there are any."""
+        time = self.written
+        fine = "auto" if time.second or time.microsecond else "minutes"
+        return f"{time.day} {time:%b %Y}, {time.time().isoformat(fine)} {time.tzname()}"
 
     def at(self, now: datetime) -> datetime:
         return self.instant
@@ -50,7 +57,7 @@ def parse_instant(value: object, place: Place) -> Instant:
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
         if time is not None and time.tzinfo is not None:
-            return Instant(time.astimezone(UTC), str(value))
+            return Instant(time.astimezone(UTC), time)
     except (ValueError, OverflowError):  # not a time, or one that is outside the calendar in UTC
         pass
     raise place.fault(EXPECTED_TIME)
