@@ -56,6 +56,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Settlements", "fact_check", "notifications.settlement"),
         ("Waiting changes", "hourglass_top", "notifications.waiting"),
         ("Attempts", "history", "notifications.attempt"),
+        ("Sent tests", "labs", "notifications.senttests"),
         ("Customer versions", "manage_history", "ingest.customerversion"),
         ("Segments", "view_column", "ingest.segment"),
         ("Arrivals", "inbox", "ingest.arrival"),

@@ -131,7 +131,7 @@ class ChannelAdmin(PausableAdmin):
     @admin.action(description="Send a test", permissions=["change"])
     def test_selected(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
         for channel in queryset:
-            if not may_test(f"person-{request.user.pk}"):
+            if not may_test(f"person-{request.user.pk}", timezone.now()):
                 messages.error(request, TOO_MANY)
                 return
             outcome = send_test(channel, timezone.now())

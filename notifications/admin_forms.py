@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminEmailInputWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
@@ -21,7 +22,7 @@ from unfold.widgets import (
 from cohorts.forms import PeriodField
 from notifications.channels.base import ChannelKind
 from notifications.forms import RULES, ChannelForm, channel_form, check_subscription
-from notifications.models import LONGEST_PERIOD, SHORTEST_PERIOD, Subscription
+from notifications.models import LONGEST_PERIOD, SHORTEST_PERIOD, Subscription, Suppression
 from notifications.rule_fields import COOL_DOWNS, STAYS, ClockField, DaysField, WaitField, zone_choices
 
 THEMED: dict[type[forms.Widget], type[forms.Widget]] = {
@@ -108,3 +109,20 @@ class SubscriptionForm(forms.ModelForm):
             self, cleaned.get("cohort") or (None if self.instance._state.adding else self.instance.cohort)
         )
         return cleaned
+
+
+class SuppressionForm(forms.ModelForm):
+    """An address to which nothing is sent; of one whose owner left a list, that list stays."""
+
+    address = forms.EmailField(max_length=254, widget=UnfoldAdminEmailInputWidget)
+
+    class Meta:
+        model = Suppression
+        fields = ["address", "reason", "detail"]
+
+    def clean_address(self) -> str:
+        address: str = self.cleaned_data["address"].lower()
+        there = Suppression.objects.filter(address=address, list_id=self.instance.list_id)
+        if there.exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("This address is suppressed already.")
+        return address

@@ -15,8 +15,9 @@ from django.utils.text import Truncator
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from ingest.admin_parts import LongListAdmin, ReadOnlyInline, link
-from notifications.models import Attempt, Batch, Delivery, Settlement, Suppression, Waiting
+from ingest.admin_parts import LongListAdmin, ReadOnlyAdmin, ReadOnlyInline, link
+from notifications.admin_forms import SuppressionForm
+from notifications.models import Attempt, Batch, Delivery, SentTests, Settlement, Suppression, Waiting
 
 STATE_COLORS = {
     Delivery.State.PENDING.label: "info",
@@ -252,18 +253,34 @@ def took(attempt: Attempt) -> str:
     return "cut off" if attempt.duration is None else f"{attempt.duration.total_seconds():.3f}\u00a0s"
 
 
+@admin.register(SentTests)
+class SentTestsAdmin(ReadOnlyAdmin):
+    """How many tests each person and key sent in their newest minute with some."""
+
+    list_display = ["who", "since", "count"]
+    search_fields = ["who"]
+    ordering = ["-since"]
+    fields = list_display
+    readonly_fields = fields
+
+
 @admin.register(Suppression)
 class SuppressionAdmin(ModelAdmin):
-    """Addresses to which nothing is sent any more; deleting one lifts it."""
+    """Addresses to which some or all mails are sent no more; deleting one lifts it. One made here means all."""
 
-    list_display = ["address", "reason", "detail", "created_at"]
+    list_display = ["address", "mails", "reason", "detail", "created_at"]
     list_filter = ["reason"]
-    search_fields = ["address"]
+    search_fields = ["address", "list_name"]
     ordering = ["-created_at"]
-    fields = ["address", "reason", "detail"]
+    form = SuppressionForm
+    fields = ["address", "mails", "reason", "detail"]
+    readonly_fields = ["mails"]
+
+    @display(description="Mails", ordering="list_name")
+    def mails(self, suppression: Suppression) -> str:
+        return suppression.list_name or "all"
 
     def save_model(self, request: HttpRequest, obj: Suppression, form: ModelForm, change: bool) -> None:
-        obj.address = obj.address.lower()
         if not change:
             obj.created_at = timezone.now()
         obj.save()

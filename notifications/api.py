@@ -121,9 +121,11 @@ class ChannelViewSet(viewsets.ModelViewSet[Channel]):
     def test(self, request: Request, pk: str) -> Response:
         """Send a test now, by the same path as real notifications, and tell what the destination answered."""
         channel = self.get_object()
-        if not may_test(f"key-{request.auth.pk}" if isinstance(request.auth, ApiKey) else f"person-{request.user.pk}"):
+        now = timezone.now()
+        who = f"key-{request.auth.pk}" if isinstance(request.auth, ApiKey) else f"person-{request.user.pk}"
+        if not may_test(who, now):
             raise Problem(429, "too_many_tests", TOO_MANY)
-        outcome = send_test(channel, timezone.now())
+        outcome = send_test(channel, now)
         return Response(OutcomeSerializer(outcome, context=self.get_serializer_context()).data)
 
     @extend_schema(request=None, responses=RotatedSerializer)

@@ -17,11 +17,12 @@ def send(channel: Channel, letter: Letter) -> Outcome:
     """Send it once: a fault of ours is a failed attempt too, told without the values in it."""
     if not channel.is_readable:
         return Outcome(succeeded=False, error="the channel's settings cannot be decrypted: was SECRET_KEY changed?")
-    if letter.recipient and (found := suppressed(letter.recipient)):
+    kind = CHANNELS[channel.kind]
+    if letter.recipient and (found := suppressed(letter.recipient, kind.list_of(letter.content))):
         why = f"nothing is sent to this address any more: {found.get_reason_display()}"
         return Outcome(succeeded=False, permanent=True, spares_channel=True, status="suppressed", error=why)
     try:
-        return CHANNELS[channel.kind].send(channel.config, letter)
+        return kind.send(channel.config, letter)
     except DeliveryError as error:
         return error.outcome
     except Exception as error:

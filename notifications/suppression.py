@@ -1,6 +1,7 @@
 """Addresses of email to which nothing is sent any more: who wanted no more mail, and where mail comes back.
 
-Fed by the link in every mail, and by what mail providers report; checked before each send; lifted by people.
+Fed by the link in every mail, and by what mail providers report; checked before each send; lifted by people. Who
+unsubscribes gets no more mail of one list, which is a cohort or an alert rule, or none at all.
 """
 
 from __future__ import annotations
@@ -16,18 +17,23 @@ from notifications.models import Suppression
 
 FOR_GOOD = (None, RejectReason.BOUNCED, RejectReason.INVALID)
 """Reasons of a bounce after which another mail comes back too; a timeout or a block may pass."""
+ALL_MAILS = ""
+"""In place of a list's id."""
 LONGEST_DETAIL = 300
 
 
-def suppress(address: str, reason: str, at: datetime, detail: str = "") -> Suppression:
-    """Send nothing to the address any more; what is known of it already stays."""
-    values = {"reason": reason, "detail": one_line(detail, LONGEST_DETAIL), "created_at": at}
-    return Suppression.objects.get_or_create(address=address.lower(), defaults=values)[0]
+def suppress(
+    address: str, reason: str, at: datetime, detail: str = "", *, list_id: str = ALL_MAILS, list_name: str = ""
+) -> Suppression:
+    """Send nothing, or nothing of the list, to the address any more; what is known of it already stays."""
+    values = {"reason": reason, "detail": one_line(detail, LONGEST_DETAIL), "list_name": list_name, "created_at": at}
+    return Suppression.objects.get_or_create(address=address.lower(), list_id=list_id, defaults=values)[0]
 
 
-def suppressed(address: str) -> Suppression | None:
-    """Why nothing is sent to the address, if so."""
-    return Suppression.objects.filter(address=address.lower()).first()
+def suppressed(address: str, list_id: str) -> Suppression | None:
+    """Why nothing of the list is sent to the address, if so."""
+    found = Suppression.objects.filter(address=address.lower(), list_id__in=[ALL_MAILS, list_id])
+    return found.order_by("list_id").first()
 
 
 def note_event(sender: object, event: AnymailTrackingEvent, esp_name: str, **_signal: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from django.core.cache import cache
 
 from tests.receivers import http_receiver, slack_server, smtp_server
 
@@ -14,12 +13,6 @@ from tests.receivers import http_receiver, slack_server, smtp_server
 def now() -> datetime:
     """A Monday noon."""
     return datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def own_cache():
-    """Each test counts its own."""
-    cache.clear()
 
 
 @pytest.fixture(autouse=True)

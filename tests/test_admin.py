@@ -31,6 +31,7 @@ from notifications.models import (
     Channel,
     Delivery,
     Hold,
+    SentTests,
     Settlement,
     Subscription,
     Suppression,
@@ -101,6 +102,7 @@ MAKERS = {
     Suppression: factories.make_suppression,
     Hold: factories.make_hold,
     Waiting: factories.make_waiting,
+    SentTests: lambda: SentTests.objects.create(who=f"person-{next(NUMBERS)}", since=NOON, count=2),
     AlertRule: lambda: rows.make_alert(rows.make_rule(factories.make_channel())).rule,
     RuleChannel: lambda: RuleChannel.objects.get(rule=rows.make_rule(factories.make_channel())),
     Alert: lambda: rows.make_alert(

@@ -97,7 +97,16 @@ def is_allowed(address: IPv4Address | IPv6Address) -> bool:
 
 
 def look_up(host: str, port: int, seconds: float) -> Sequence[Found]:
-    """The addresses of a host, all of them allowed. Raises Blocked, OSError (no such name), TimeoutError.
+    """The addresses of a host, all of them allowed. Raises Blocked, OSError (no such name), TimeoutError."""
+    found = resolve(host, port, seconds)
+    # One that is denied among others that are not is how a rebinding name looks.
+    if not found or not all(is_allowed(ip_address(address[0])) for *_, address in found):
+        raise Blocked
+    return found
+
+
+def resolve(host: str, port: int, seconds: float) -> Sequence[Found]:
+    """The addresses of a host, wherever they lead. Raises OSError (no such name), TimeoutError.
 
     In a thread of its own: the system's resolver has no timeout that a caller could set.
     """
@@ -109,9 +118,6 @@ def look_up(host: str, port: int, seconds: float) -> Sequence[Found]:
         raise TimeoutError from None
     if isinstance(found, Exception):
         raise found
-    # One that is denied among others that are not is how a rebinding name looks.
-    if not found or not all(is_allowed(ip_address(address[0])) for *_, address in found):
-        raise Blocked
     return found
 
 

@@ -140,6 +140,10 @@ class ChannelKind(ABC):
     def summary(self, config: Config) -> str:
         """Where it goes, in a few words without secrets."""
 
+    def list_of(self, content: str) -> str:
+        """What its recipients may leave: the id of the cohort or rule that a frozen message tells of."""
+        return ""
+
     def visible(self, config: Config) -> dict[str, Any]:
         """The settings without the secrets."""
         return {name: value for name, value in config.items() if name not in self.form.secrets}

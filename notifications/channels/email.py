@@ -9,7 +9,7 @@ import smtplib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.mime.image import MIMEImage
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from anymail.exceptions import (
@@ -31,6 +31,7 @@ from django.core.validators import validate_email
 from django.urls import reverse
 
 from notifications.channels.base import ChannelKind, Config, ConfigForm, DeliveryError, Letter, Limits, Outcome
+from notifications.channels.call import Call, out_of_time
 from notifications.channels.charts import thaw
 from notifications.channels.drawing import data_url, draw
 from notifications.channels.email_layout import UNSUBSCRIBE, write_alert, write_batch, write_notice
@@ -41,6 +42,8 @@ MOST_RECIPIENTS = 50
 UNSUBSCRIBING = signing.Signer(salt="notifications.unsubscribe")
 """Without a time: every attempt sends the same link, and it holds for as long as the mail may be kept."""
 TRY_AGAIN = {408, 425, 429}
+BOUNDED = {"django.core.mail.backends.smtp.EmailBackend": "notifications.channels.smtp.EmailBackend"}
+"""The backend that is taken for one that knows no end; providers' APIs are trusted, and have a timeout."""
 
 
 class Addresses(forms.CharField):
@@ -101,9 +104,14 @@ class Email(ChannelKind):
 
     def send(self, config: Config, letter: Letter) -> Outcome:
         mail = _mail(letter)
-        with _failures_explained(), _connection() as connection:
+        with Call() as call, _failures_explained(call), _connection() as connection:
             connection.send_messages([mail])
+            if call.is_over:
+                raise out_of_time()
         return _accepted(mail, letter.recipient)
+
+    def list_of(self, content: str) -> str:
+        return str(json.loads(content)["list"])
 
     def summary(self, config: Config) -> str:
         first, *others = config["recipients"]
@@ -116,17 +124,25 @@ def readable(content: Mapping[str, Any]) -> str:
     return html.replace(f"cid:{content['cid']}", data_url(thaw(content["chart"]))) if "chart" in content else html
 
 
-def unsubscribing(token: str) -> str | None:
-    """The address of whoever wants no more mail; none when the token is not of this site."""
+class WayOut(NamedTuple):
+    """Who may leave which list: the mails of a cohort or an alert rule."""
+
+    address: str
+    list_id: str
+    name: str
+
+
+def unsubscribing(token: str) -> WayOut | None:
+    """Who wants no more mail of what; none when the token is not of this site."""
     try:
-        return str(UNSUBSCRIBING.unsign_object(token))
+        return WayOut(*UNSUBSCRIBING.unsign_object(token))
     except (signing.BadSignature, ValueError):
         return None
 
 
-def unsubscribe_url(address: str) -> str:
-    """Where the address can be unsubscribed, without an account and for as long as the mail may be kept."""
-    return f"{settings.SITE_URL}{reverse('unsubscribe', args=[UNSUBSCRIBING.sign_object(address)])}"
+def unsubscribe_url(way_out: WayOut) -> str:
+    """Where somebody can leave the list, without an account and for as long as the mail may be kept."""
+    return f"{settings.SITE_URL}{reverse('unsubscribe', args=[UNSUBSCRIBING.sign_object(way_out, compress=True)])}"
 
 
 def _way_out(content: Mapping[str, Any], recipient: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -136,7 +152,7 @@ def _way_out(content: Mapping[str, Any], recipient: str) -> tuple[dict[str, Any]
     """
     if UNSUBSCRIBE not in content["text"]:
         return dict(content), {}
-    url = unsubscribe_url(recipient)
+    url = unsubscribe_url(WayOut(recipient, content["list"], content["name"]))
     headers = {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return {**content, **{name: content[name].replace(UNSUBSCRIBE, url) for name in ("text", "html")}}, headers
 
@@ -183,9 +199,9 @@ def _attach_chart(mail: Mail, content: Mapping[str, Any]) -> None:
 @contextmanager
 def _connection() -> Iterator[BaseEmailBackend]:
     """An open connection whose goodbye does not count: a mail that was taken is not sent again for it."""
-    connection = get_connection()
-    connection.open()
+    connection = get_connection(BOUNDED.get(settings.EMAIL_BACKEND))
     try:
+        connection.open()
         yield connection
     finally:
         with suppress(OSError, smtplib.SMTPException, AnymailError):
@@ -193,25 +209,30 @@ def _connection() -> Iterator[BaseEmailBackend]:
 
 
 @contextmanager
-def _failures_explained() -> Iterator[None]:
+def _failures_explained(call: Call) -> Iterator[None]:
     """In words of ours: a provider's own texts may hold keys."""
     try:
         yield
     except AnymailAPIError as error:  # before OSError, which it is too
         raise _provider_refusal(error) from None
-    except smtplib.SMTPRecipientsRefused as error:
-        code, reason = next(iter(error.recipients.values()))
-        raise _smtp_refusal(code, reason, whole=True) from None
-    except smtplib.SMTPResponseException as error:
-        raise _smtp_refusal(error.smtp_code, error.smtp_error, whole=False) from None
     except (smtplib.SMTPException, OSError) as error:
-        raise DeliveryError(f"the mail server was not reached ({type(error).__name__})", status="failed") from None
+        raise out_of_time() if call.is_over else _smtp_failure(error) from None
     except (AnymailInvalidAddress, AnymailRecipientsRefused) as error:
         raise DeliveryError("the provider refused the address", permanent=True, status=type(error).__name__) from None
     except (AnymailConfigurationError, AnymailUnsupportedFeature, AnymailSerializationError) as error:
         raise DeliveryError(
             f"the email settings do not allow it ({type(error).__name__})", permanent=True, status="settings"
         ) from None
+
+
+def _smtp_failure(error: Exception) -> DeliveryError:
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            code, reason = next(iter(error.recipients.values()))
+            return _smtp_refusal(code, reason, whole=True)
+        case smtplib.SMTPResponseException():
+            return _smtp_refusal(error.smtp_code, error.smtp_error, whole=False)
+    return DeliveryError(f"the mail server was not reached ({type(error).__name__})", status="failed")
 
 
 def _smtp_refusal(code: int, reason: bytes | str, *, whole: bool) -> DeliveryError:

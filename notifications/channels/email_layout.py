@@ -15,7 +15,7 @@ UNSUBSCRIBE = "https://unsubscribe.invalid/"
 """Stands in the frozen message, which is the same for all recipients, for the link that is each one's own."""
 LABELS = {Happened.OPENED: "Alert", Happened.RESOLVED: "Resolved", Happened.REMINDER: "Still open"}
 Content = dict[str, Any]
-"""What becomes a mail: subject, text, html, the list it belongs to; of an alert its chart, and the chart's place."""
+"""What becomes a mail: subject, text, html; the list it belongs to and its name; of an alert its chart and where."""
 
 
 def write_batch(message: Message) -> Content:
@@ -26,6 +26,7 @@ def write_batch(message: Message) -> Content:
         "text": render_to_string("notifications/email/message.txt", shown),
         "html": render_to_string("notifications/email/message.html", shown),
         "list": message.cohort.id,
+        "name": message.cohort.name,
     }
 
 
@@ -56,6 +57,7 @@ def write_alert(alert: AlertText) -> Content:
         "text": render_to_string("notifications/email/alert.txt", shown),
         "html": render_to_string("notifications/email/alert.html", shown),
         "list": alert.rule.id,
+        "name": alert.rule.name,
     }
     return {**content, "cid": cid, "chart": freeze(alert.chart)} if alert.chart else content
 

@@ -11,12 +11,10 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse, RemoteDisconnected
-from threading import Timer
-from typing import IO, Any
+from typing import IO
 
 import requests
 import urllib3
@@ -29,15 +27,13 @@ from urllib3.util import Url, parse_url
 
 from notifications.channels import addresses
 from notifications.channels.base import ANSWER_LIMIT, DeliveryError
+from notifications.channels.call import Call, out_of_time
 
-CONNECT, READ, TOTAL = 3.0, 10.0, 15.0
-"""Seconds to connect, between two bytes, and in all."""
+CONNECT, READ = 3.0, 10.0
+"""Seconds to connect, and between two bytes."""
 USER_AGENT = "cohortsite/0.1 (+webhook)"
 LONGEST_URL = 2048
 _URL_CHARACTERS = re.compile(r"[!-~\u00a1-\U0010ffff]+")
-
-_call: ContextVar[Call] = ContextVar("_call")
-"""The request that this thread makes."""
 
 
 @dataclass(frozen=True)
@@ -47,43 +43,6 @@ class Answer:
     status: int
     body: str
     retry_after: float | None
-
-
-class Call:
-    """A request under way: its time runs out whatever the peer does, since what it opened is cut then."""
-
-    def __init__(self, seconds: float) -> None:
-        self._ends = time.monotonic() + seconds
-        self._opened: list[socket.socket] = []
-        self._watchdog = Timer(seconds, self._cut)
-        self._watchdog.daemon = True
-
-    def __enter__(self) -> Call:
-        self._token = _call.set(self)
-        self._watchdog.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._watchdog.cancel()
-        _call.reset(self._token)
-        for connection in self._opened:
-            connection.close()
-
-    @property
-    def left(self) -> float:
-        """Seconds until it is cut."""
-        return self._ends - time.monotonic()
-
-    def watch(self, connection: socket.socket) -> None:
-        """Cut this one too. A duplicate is kept: TLS takes the socket itself over."""
-        self._opened.append(connection.dup())
-        if self.left <= 0:
-            self._cut()
-
-    def _cut(self) -> None:
-        for connection in list(self._opened):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
 
 
 def check_url(url: str) -> None:
@@ -142,7 +101,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, limit: int = ANSW
         raise DeliveryError(f"the address is not allowed: {error}", permanent=True, status="blocked") from None
     sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **headers}
     with (
-        Call(TOTAL) as call,
+        Call() as call,
         _failures_explained(call),
         _session() as session,
         session.post(url, body, headers=sent, timeout=(CONNECT, READ), allow_redirects=False, stream=True) as response,
@@ -179,8 +138,8 @@ def _failures_explained(call: Call) -> Iterator[None]:
 
 
 def _explained(error: Exception, call: Call) -> DeliveryError:
-    if call.left <= 0:
-        return DeliveryError(f"no whole answer within {TOTAL:g} s", status="timeout")
+    if call.is_over:
+        return out_of_time()
     match error:
         case requests.exceptions.SSLError():
             return DeliveryError("TLS failed: the certificate or the protocol was not accepted", status="TLS")
@@ -214,7 +173,7 @@ def _session() -> Iterator[requests.Session]:
 
 def _connect(connection: HTTPConnection) -> socket.socket:
     """A connection to an address of the host that was found to be allowed, the first that takes it."""
-    call = _call.get()
+    call = Call.current()
     host, port = connection._dns_host, connection.port or 0
     try:
         found = addresses.look_up(host, port, min(CONNECT, call.left))
@@ -224,30 +183,12 @@ def _connect(connection: HTTPConnection) -> socket.socket:
         raise ConnectTimeoutError(connection, "no address in time") from None
     except OSError as error:
         raise NameResolutionError(connection.host, connection, socket.gaierror(*error.args)) from None
-    until = time.monotonic() + min(CONNECT, call.left)
-    fault = OSError("no address")
-    for family, kind, protocol, _, address in found:
-        try:
-            return _opened(call, socket.socket(family, kind, protocol), address, until - time.monotonic())
-        except OSError as error:
-            fault = error
-    if isinstance(fault, TimeoutError):
-        raise ConnectTimeoutError(connection, "no connection in time") from None
-    raise NewConnectionError(connection, "no address took the connection") from None
-
-
-def _opened(call: Call, opening: socket.socket, address: Any, seconds: float) -> socket.socket:
     try:
-        if seconds <= 0:
-            raise TimeoutError
-        call.watch(opening)
-        opening.settimeout(seconds)
-        opening.connect(address)
-        opening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except BaseException:
-        opening.close()
-        raise
-    return opening
+        return call.connect(found, CONNECT)
+    except TimeoutError:
+        raise ConnectTimeoutError(connection, "no connection in time") from None
+    except OSError:
+        raise NewConnectionError(connection, "no address took the connection") from None
 
 
 class _Head:

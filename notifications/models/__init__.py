@@ -12,6 +12,7 @@ from notifications.models.channel import Channel
 from notifications.models.delivery import Attempt, Delivery
 from notifications.models.edited_by_people import EditedByPeople
 from notifications.models.hold import Hold
+from notifications.models.sent_tests import SentTests
 from notifications.models.settlement import Settlement, Waiting
 from notifications.models.subscription import (
     DEFAULT_PERIOD,
@@ -36,6 +37,7 @@ __all__ = [
     "Delivery",
     "EditedByPeople",
     "Hold",
+    "SentTests",
     "Settlement",
     "Subscription",
     "Suppression",

@@ -100,7 +100,7 @@ def answer_test(
     request: HttpRequest, channel: Channel, message: Message | AlertText | None = None, *, is_one_of_many: bool = False
 ) -> HttpResponse:
     """Send a test and show what the destination answered."""
-    if not may_test(f"person-{request.user.pk}"):
+    if not may_test(f"person-{request.user.pk}", timezone.now()):
         return not_sent(request, TOO_MANY)
     started = perf_counter()
     outcome = send_test(channel, timezone.now(), message)

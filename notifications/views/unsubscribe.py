@@ -22,14 +22,18 @@ from notifications.suppression import suppress
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask, or do it when posted to; the token names the address and shows that this site wrote to it."""
-    address = unsubscribing(token)
-    if address is None:
+    """Ask, or do it when posted to: no more of the list, or no mails at all. The token names address and list, and
+    shows that this site wrote to it."""
+    way_out = unsubscribing(token)
+    if way_out is None:
         raise Http404
-    done = request.method == "POST"
+    done, everything = request.method == "POST", "everything" in request.POST
     if done:
-        suppress(address, Suppression.Reason.UNSUBSCRIBED, timezone.now())
-    return render(request, "notifications/unsubscribe.html", {"address": address, "done": done})
+        address, list_id, name = way_out
+        left = {} if everything else {"list_id": list_id, "list_name": name}
+        suppress(address, Suppression.Reason.UNSUBSCRIBED, timezone.now(), **left)
+    context = {"way_out": way_out, "done": done, "everything": everything}
+    return render(request, "notifications/unsubscribe.html", context)
 
 
 @permission_required("notifications.view_suppression", raise_exception=True)

@@ -25,7 +25,7 @@ from cohortsite.roles import ADMINISTRATOR, ANALYST, OPERATOR, ROLES, VIEWER
 from ingest.columns import open_columns
 from ingest.models import CustomerKind
 from notifications.channels.charts import chart_url, freeze
-from notifications.channels.email import unsubscribe_url
+from notifications.channels.email import WayOut, unsubscribe_url
 from notifications.message import encode
 from notifications.suppression import suppress
 from tests.factories import (
@@ -282,7 +282,7 @@ def arguments_of(name: str, world: World) -> dict[str, Any]:
     if name in ("edit_list", "preview_list", "remove_from_list"):
         return {"pk": world.listed.pk}
     if name == "unsubscribe":
-        return {"token": unsubscribe_url("ann@example.com").split("/")[-2]}
+        return {"token": unsubscribe_url(WayOut("ann@example.com", "", "Active")).split("/")[-2]}
     if name == "signed_chart":
         return {"token": chart_url(str(world.charted.pk), timezone.now()).split("/")[-1].removesuffix(".png")}
     if name == "lift_suppression":

@@ -6,7 +6,6 @@ import json
 import re
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -25,7 +24,6 @@ SECRET = "whsec_" + "c2VjcmV0" * 4
 
 @pytest.fixture
 def cohort() -> Cohort:
-    cache.clear()
     cohort = make_cohort(name="New today and hit a 400")
     ada, alan = (make_customer(f"user-{name}", metadata={"name": name}) for name in ("Ada", "Alan"))
     start(cohort, timezone.now(), [ada])
@@ -179,7 +177,6 @@ def test_what_was_given_up_is_replayed(page_as, cohort, hook, receiver):
 
 
 def test_a_channel_is_added_tested_paused_and_edited_on_its_page(page_as, receiver):
-    cache.clear()
     page = page_as("Operator")
     page.goto("/channels/")
     page.get_by_role("main").get_by_role("button", name="Add channel").click()

@@ -20,10 +20,11 @@ closing = Event()
 
 
 class Misbehaving:
-    """Accepts connections, over TLS where it has a context, and lets the behavior answer. `requests` are kept."""
+    """Accepts connections, over TLS where it has a context, and lets the behavior answer. `requests` are kept, unless
+    the server speaks first."""
 
-    def __init__(self, behavior: Behavior, tls: ssl.SSLContext | None = None) -> None:
-        self.behavior, self.tls = behavior, tls
+    def __init__(self, behavior: Behavior, tls: ssl.SSLContext | None = None, *, listens: bool = True) -> None:
+        self.behavior, self.tls, self.listens = behavior, tls, listens
         self.requests: list[bytes] = []
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listening.getsockname()[1]
@@ -47,7 +48,7 @@ class Misbehaving:
                     self._answer(secured)
 
     def _answer(self, connection: socket.socket) -> None:
-        if self.behavior is not says_nothing_at_all:
+        if self.listens:
             self.requests.append(whole_request(connection))
         self.behavior(connection)
 
@@ -65,10 +66,12 @@ def whole_request(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def misbehaving(behavior: Behavior, tls: ssl.SSLContext | None = None) -> Iterator[Misbehaving]:
+def misbehaving(
+    behavior: Behavior, tls: ssl.SSLContext | None = None, *, listens: bool = True
+) -> Iterator[Misbehaving]:
     """The server, for as long as the block runs."""
     closing.clear()
-    server = Misbehaving(behavior, tls)
+    server = Misbehaving(behavior, tls, listens=listens)
     try:
         yield server
     finally:
@@ -162,3 +165,33 @@ def closes_half_way(connection: socket.socket) -> None:
 
 def talks_nonsense(connection: socket.socket) -> None:
     connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n" * 3)
+
+
+SMTP = {
+    "greeting": b"220 mail\r\n",
+    "RCPT": b"250 yes\r\n",
+    "DATA": b"354 go on\r\n",
+    "content": b"250 taken\r\n",
+    "QUIT": b"221 bye\r\n",
+}
+"""What a mail server answers at steps that tests name."""
+
+
+def speaks_smtp_slowly(at: str) -> Behavior:
+    """A mail server that at one step sends the start of its answer, and then a byte now and then."""
+
+    def answer(connection: socket.socket) -> None:
+        lines = connection.makefile("rb")
+        step = "greeting"
+        while step:
+            said = SMTP.get(step, b"250 yes\r\n")
+            if step == at:
+                connection.sendall(said[:6])
+                for_ever(lambda: connection.sendall(b"."), 0.1)
+            connection.sendall(said)
+            if step == "DATA":
+                step = "content" if any(line == b".\r\n" for line in lines) else ""
+            else:
+                step = lines.readline()[:4].decode().upper()
+
+    return answer

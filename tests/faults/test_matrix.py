@@ -13,17 +13,17 @@ import pytest
 import trustme
 
 from notifications.channels import CHANNELS
-from notifications.channels import http as outbound
 from notifications.channels.base import DeliveryError, Letter
 from notifications.delivery import deliver
 from notifications.models import Attempt, Channel, Delivery
 from tests.factories import make_batch, make_channel, make_delivery, make_subscription
 from tests.faults import misbehaving as does
 from tests.faults.misbehaving import answers, misbehaving
+from tests.notifications.messages import entry, message
 from tests.receivers import http_receiver
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
-SHORT = {"CONNECT": 1.0, "READ": 1.5, "TOTAL": 2.0}
+SHORT = {"http.CONNECT": 0.6, "http.READ": 0.8, "call.TOTAL": 1.0}
 """Seconds in place of 3, 10 and 15: the same code, in a test's time."""
 MEMORY = 4_000_000
 
@@ -47,7 +47,7 @@ class Ended:
 @pytest.fixture
 def short(monkeypatch):
     for name, seconds in SHORT.items():
-        monkeypatch.setattr(outbound, name, seconds)
+        monkeypatch.setattr(f"notifications.channels.{name}", seconds)
 
 
 def deliver_to(url: str, now: datetime) -> Ended:
@@ -195,9 +195,50 @@ def test_a_bad_certificate_stops_everything(now, settings, tmp_path, authority, 
 
 @pytest.mark.django_db
 def test_a_handshake_that_hangs(now, short):
-    with misbehaving(does.says_nothing_at_all) as server:
+    with misbehaving(does.says_nothing_at_all, listens=False) as server:
         ended = deliver_to(server.url().replace("http://", "https://"), now)
     assert ended.told == (WAITS, "timeout", "failing")
+
+
+# --- Mail servers
+
+
+def mail_to(port: int, settings, now: datetime) -> Ended:
+    """Deliver one mail there and look what became of it."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 10
+    channel = make_channel("email", config={"recipients": ["ann@example.com"]})
+    content = CHANNELS["email"].write(message(entry()))
+    waiting = make_delivery(
+        make_batch(make_subscription(channel=channel)), recipient="ann@example.com", content=content
+    )
+    deliver(waiting.pk, now)
+    return Ended(Delivery.objects.get(pk=waiting.pk), Attempt.objects.get(), Channel.objects.get(pk=channel.pk), 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("step", ["greeting", "RCPT", "content"])
+def test_a_mail_server_that_sends_a_byte_now_and_then(now, settings, monkeypatch, step):
+    monkeypatch.setattr("notifications.channels.call.TOTAL", 0.7)
+    with misbehaving(does.speaks_smtp_slowly(step), listens=False) as server:
+        ended = mail_to(server.port, settings, now)
+    assert ended.told == (WAITS, "timeout", "failing")
+    assert ended.attempt.error == "no whole answer within 0.7 s"
+
+
+@pytest.mark.django_db
+def test_a_mail_that_was_taken_is_not_sent_again_for_a_goodbye_that_drips(now, settings, monkeypatch):
+    monkeypatch.setattr("notifications.channels.call.TOTAL", 0.7)
+    with misbehaving(does.speaks_smtp_slowly("QUIT"), listens=False) as server:
+        assert mail_to(server.port, settings, now).told == (ARRIVED, "handed over", "working")
+
+
+@pytest.mark.django_db
+def test_a_mail_server_whose_handshake_hangs(now, settings, monkeypatch):
+    monkeypatch.setattr("notifications.channels.call.TOTAL", 0.7)
+    settings.EMAIL_USE_SSL = True
+    with misbehaving(does.says_nothing_at_all, listens=False) as server:
+        assert mail_to(server.port, settings, now).told == (WAITS, "timeout", "failing")
 
 
 # --- With the real numbers

@@ -8,7 +8,7 @@ import json
 import pytest
 from django.urls import reverse
 
-from notifications.channels.email import Email, unsubscribe_url
+from notifications.channels.email import Email, WayOut, unsubscribe_url
 from notifications.delivery import deliver, replay
 from notifications.models import Attempt, Channel, Delivery, Suppression
 from notifications.suppression import suppress
@@ -18,6 +18,7 @@ from tests.notifications.views.test_subscribe import client_of
 
 pytestmark = pytest.mark.django_db
 ONE, OTHER = "One@example.com", "other@example.com"
+SPENDERS = message(entry())
 
 
 @pytest.fixture
@@ -25,8 +26,16 @@ def mails(mailbox):
     """Two deliveries of one batch, one for each recipient."""
     channel = make_channel("email", config={"recipients": [ONE, OTHER]})
     batch = make_batch(make_subscription(channel=channel))
-    content = Email().write(message(entry()))
+    content = Email().write(SPENDERS)
     return [make_delivery(batch, recipient=recipient, content=content) for recipient in (ONE, OTHER)]
+
+
+def link_of(address: str) -> str:
+    return unsubscribe_url(WayOut(address, SPENDERS.cohort.id, SPENDERS.cohort.name))
+
+
+def path_of(address: str) -> str:
+    return link_of(address).removeprefix("http://testserver")
 
 
 def unsubscribe_headers(mailbox) -> dict[str, str]:
@@ -44,7 +53,8 @@ def test_mail_programs_unsubscribe_by_one_post_without_login_and_the_other_recip
     address = headers["List-Unsubscribe"].strip("<> ").removeprefix("http://testserver")
     answer = client.post(address, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 200
-    assert (Suppression.objects.get().address, Suppression.objects.get().reason) == (ONE.lower(), "unsubscribed")
+    left = Suppression.objects.get()
+    assert (left.address, left.reason, left.list_name) == (ONE.lower(), "unsubscribed", "Big spenders")
     replay([mail.pk for mail in mails], now)
     for mail in mails:
         deliver(mail.pk, now)
@@ -54,14 +64,32 @@ def test_mail_programs_unsubscribe_by_one_post_without_login_and_the_other_recip
 def test_a_link_that_is_merely_opened_unsubscribes_nobody(client, mails, mailbox, now):
     deliver(mails[0].pk, now)
     [mail] = mailbox.mails
-    link = unsubscribe_url(ONE)
-    assert link in mail.part("plain")
-    assert link in mail.part("html")
-    page = client.get(link.removeprefix("http://testserver")).content.decode()
+    assert link_of(ONE) in mail.part("plain")
+    assert link_of(ONE) in mail.part("html")
+    page = client.get(path_of(ONE)).content.decode()
     assert ONE in page
+    assert "Big spenders" in page
     assert not Suppression.objects.exists()
-    assert "You are unsubscribed" in client.post(link.removeprefix("http://testserver")).content.decode()
+    assert "You are unsubscribed" in client.post(path_of(ONE)).content.decode()
     assert Suppression.objects.exists()
+
+
+def test_who_leaves_one_cohort_still_hears_of_others_and_may_leave_all(client, mails, mailbox, now):
+    client.post(path_of(ONE))
+    elsewhere = make_batch(make_subscription(channel=Channel.objects.get()))
+    other = Email().write(message(entry(), cohort="Others"))
+    for part in (1, 2):
+        make_delivery(elsewhere, part=part, recipient=ONE, content=other)
+    first, second = Delivery.objects.filter(batch=elsewhere)
+    for delivery in (mails[0], first):
+        deliver(delivery.pk, now)
+    assert [mail.recipients for mail in mailbox.mails] == [[ONE]]
+    assert client.post(path_of(ONE), {"everything": "yes"}).status_code == 200
+    deliver(second.pk, now)
+    assert len(mailbox.mails) == 1
+    page = client_of("Operator").get(reverse("suppressions")).content.decode()
+    assert "Of Big spenders" in page
+    assert page.count("one@example.com") >= 2
 
 
 @pytest.mark.parametrize("token", ["x", "ImFAYi5jIg:1abc:def"])

@@ -124,7 +124,7 @@ def drip_body(handler):
 @pytest.mark.parametrize("behavior", [drip_headers, hang])
 def test_a_slow_receiver_is_cut_off_at_the_deadline(receiver, config, monkeypatch, behavior):
     monkeypatch.setattr(outbound, "READ", 1.0)
-    monkeypatch.setattr(outbound, "TOTAL", 0.5)
+    monkeypatch.setattr("notifications.channels.call.TOTAL", 0.5)
     receiver.always = behavior
     started = time.monotonic()
     outcome = failure(config)
@@ -134,7 +134,7 @@ def test_a_slow_receiver_is_cut_off_at_the_deadline(receiver, config, monkeypatc
 
 
 def test_a_status_counts_also_when_the_body_never_ends(receiver, config, monkeypatch):
-    monkeypatch.setattr(outbound, "TOTAL", 0.5)
+    monkeypatch.setattr("notifications.channels.call.TOTAL", 0.5)
     receiver.always = drip_body
     started = time.monotonic()
     assert webhook.send(config, LETTER).succeeded

@@ -7,7 +7,6 @@ import json
 import re
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
@@ -24,7 +23,6 @@ BOTH = {"send_on_addition": "on", "send_on_removal": "on"}
 
 @pytest.fixture
 def client():
-    cache.clear()
     client = Client()
     client.force_login(make_person())
     return client
