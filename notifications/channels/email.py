@@ -125,19 +125,20 @@ def readable(content: Mapping[str, Any]) -> str:
 
 
 class WayOut(NamedTuple):
-    """Who may leave which list: the mails of a cohort or an alert rule."""
+    """Who may leave which list: the mails of a cohort or an alert rule, or without an id all mails."""
 
     address: str
-    list_id: str
-    name: str
+    list_id: str = ""
+    name: str = "anything"
 
 
 def unsubscribing(token: str) -> WayOut | None:
     """Who wants no more mail of what; none when the token is not of this site."""
     try:
-        return WayOut(*UNSUBSCRIBING.unsign_object(token))
+        said = UNSUBSCRIBING.unsign_object(token)
     except (signing.BadSignature, ValueError):
         return None
+    return WayOut(said) if isinstance(said, str) else WayOut(*said)  # older mails name the address alone
 
 
 def unsubscribe_url(way_out: WayOut) -> str:
@@ -152,7 +153,7 @@ def _way_out(content: Mapping[str, Any], recipient: str) -> tuple[dict[str, Any]
     """
     if UNSUBSCRIBE not in content["text"]:
         return dict(content), {}
-    url = unsubscribe_url(WayOut(recipient, content["list"], content["name"]))
+    url = unsubscribe_url(WayOut(recipient, content["list"], content.get("name", "this")))
     headers = {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return {**content, **{name: content[name].replace(UNSUBSCRIBE, url) for name in ("text", "html")}}, headers
 

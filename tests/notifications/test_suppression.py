@@ -8,7 +8,7 @@ import json
 import pytest
 from django.urls import reverse
 
-from notifications.channels.email import Email, WayOut, unsubscribe_url
+from notifications.channels.email import UNSUBSCRIBING, Email, WayOut, unsubscribe_url
 from notifications.delivery import deliver, replay
 from notifications.models import Attempt, Channel, Delivery, Suppression
 from notifications.suppression import suppress
@@ -90,6 +90,23 @@ def test_who_leaves_one_cohort_still_hears_of_others_and_may_leave_all(client, m
     page = client_of("Operator").get(reverse("suppressions")).content.decode()
     assert "Of Big spenders" in page
     assert page.count("one@example.com") >= 2
+
+
+def test_the_link_of_a_mail_that_was_written_before_lists_could_be_left_still_works(client, mails, mailbox, now):
+    token = UNSUBSCRIBING.sign_object(ONE)
+    assert (
+        'about <strong class="value">anything</strong>'
+        in client.post(reverse("unsubscribe", args=[token])).content.decode()
+    )
+    deliver(mails[0].pk, now)
+    assert not mailbox.mails
+
+
+def test_a_mail_that_was_frozen_before_lists_had_names_still_goes_out(mails, mailbox, now):
+    old = {name: value for name, value in json.loads(mails[0].content).items() if name != "name"}
+    Delivery.objects.update(content=json.dumps(old))
+    deliver(mails[0].pk, now)
+    assert [mail.recipients for mail in mailbox.mails] == [[ONE]]
 
 
 @pytest.mark.parametrize("token", ["x", "ImFAYi5jIg:1abc:def"])
