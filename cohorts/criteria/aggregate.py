@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -51,8 +52,10 @@ LARGEST = 1e18
 "Numbers beyond it, either way, have no part in sums and averages."
 WHOLE = "decimal(38, 0)"
 LARGEST_WHOLE = Decimal(10) ** 37
-MOST_DECIMALS = 9
-"Of a threshold for an average, beyond those of a millionth."
+BEYOND = Fraction(10**24 + 1)
+"Millionths that no average reaches."
+DIGITS = 10**18
+"Of a threshold for an average so many decimals beyond those of a millionth are compared at once."
 
 
 @dataclass(frozen=True)
@@ -213,23 +216,24 @@ def _hold_sum(sums: ir.Table, threshold: Threshold) -> ir.Table:
 def _hold_average(sums: ir.Table, threshold: Threshold) -> ir.Table:
     sums = _add_up(sums)
 
-    def sides(value: float) -> tuple[ir.DecimalValue, ir.DecimalValue]:
-        """The sum, and the value times the weight, both multiplied until the value is whole."""
-        millionths = Decimal(repr(max(-2 * LARGEST, min(2 * LARGEST, value)))) * MILLION
-        decimals = min(max(-int(millionths.normalize().as_tuple().exponent), 0), MOST_DECIMALS)
-        factor = Decimal(10) ** decimals
-        times = _whole((millionths * factor).to_integral_value())
-        return sums.figure * _whole(factor), times * sums.weight.cast(WHOLE)
+    def beyond(value: float) -> ir.DecimalValue:
+        """A number with the sign of the sum less the value times the weight.
 
-    def below(value: float) -> ir.BooleanValue:
-        total, times = sides(value)
-        return total < times
+        It is found as by long division, so that no product outgrows what the engine adds exactly: what is left after
+        the whole millionths of the value is compared with its further digits. Those come to less than the weight, so
+        what lies outside of -1 to the weight is decided and need not grow.
+        """
+        weight, rest = sums.weight.cast(WHOLE), sums.figure
+        millionths: Fraction = max(-BEYOND, min(BEYOND, Fraction(repr(value)) * MILLION))
+        digits, fraction = divmod(millionths, 1)
+        rest = rest - _whole(Decimal(digits)) * weight
+        while fraction:
+            digits, fraction = divmod(fraction * DIGITS, 1)
+            undecided = ibis.least(ibis.greatest(rest, _whole(Decimal(-1))), weight)
+            rest = undecided * _whole(Decimal(DIGITS)) - _whole(Decimal(digits)) * weight
+        return rest
 
-    def at_most(value: float) -> ir.BooleanValue:
-        total, times = sides(value)
-        return total <= times
-
-    return sums.mutate(holds=threshold.decide(below, at_most))
+    return sums.mutate(holds=threshold.decide(lambda value: beyond(value) < 0, lambda value: beyond(value) <= 0))
 
 
 def _sum(values: ir.Table, threshold: Threshold) -> ir.Table:

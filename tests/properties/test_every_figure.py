@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import inf, nextafter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,10 +38,11 @@ VALUES = st.lists(
 
 def beside(figure: Any) -> list[float]:
     """The figure as criteria can write it, and numbers next to it."""
-    if not isinstance(figure, int | float | Fraction) or abs(figure) > 2**53:
+    if not isinstance(figure, int | float | Fraction):
         return [0, 1e18]
-    near = round(float(figure), 6)
-    return [near, near + 0.000001, near - 0.000001, round(float(figure)), 0]
+    exact, near = float(figure), round(float(figure), 6)
+    next_one = nextafter(exact, inf)
+    return [0, exact, next_one] if abs(figure) > 2**53 else [near, near + 0.000001, near - 0.000001, exact, next_one]
 
 
 @pytest.mark.parametrize("engine", ENGINES_HERE)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cohorts.criteria.asking import call, refused, say, who, why, words
+from tests.engines import ENGINES, own_columns
 from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +42,23 @@ def test_the_average_compares_without_dividing():
     send("u", 0.1, 0.1, 0.1)
     assert who(figure("avg", "is", 0.1)) == {"u"}
     assert who(figure("avg", "<", 0.1)) == set()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_average_is_exact_to_the_last_digit_however_large_or_fine(engine):
+    with own_columns(engine):
+        send("large", 1e18, 1e18, 1e18, weight=10**6)
+        send("negative", -1e18, weight=10**6)
+        send("third", 0, 0, 1)
+        send("zero", 0, weight=10**6)
+        assert who(figure("avg", "is", 1e18)) == {"large"}
+        assert who(figure("avg", "<", 1e18)) == {"negative", "third", "zero"}
+        assert who(figure("avg", ">", 1e300)) == set()
+        assert who(figure("avg", ">", 0.1234567890123)) == {"large", "third"}
+        assert who(figure("avg", "between", [1 / 3, 0.3333333333333334])) == {"third"}  # 1 / 3 is just below a third
+        assert who(figure("avg", "is", 1 / 3)) == set()
+        assert who(figure("avg", "between", [-1e-30, 1e-30])) == {"zero"}
+        assert who(figure("avg", "<", -1e-30)) == {"negative"}
 
 
 def test_sums_averages_and_percentiles_take_weights():
