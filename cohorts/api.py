@@ -30,22 +30,13 @@ from cohorts.models import Cohort
 from cohorts.pages import LIMIT, NewestAsOf, NewestFirst, NewestId, read_limit
 from cohorts.permissions import HasModelPermission, key_of, person_of
 from cohorts.preview import Preview, preview
-from cohorts.preview_serializers import PreviewRequestSerializer, PreviewSerializer, preview_of
 from cohorts.references import CohortInUse, delete_unused
 from cohorts.refresh import evaluate_now, take_effect
-from cohorts.serializers import (
-    ChangesPageSerializer,
-    CohortSerializer,
-    CustomerDetailSerializer,
-    CustomerSerializer,
-    EvaluationSerializer,
-    ListEditedSerializer,
-    ListEditSerializer,
-    MembersPageSerializer,
-    change_of,
-    customer_of,
-    profile_of,
-)
+from cohorts.serializers.cohort import CohortSerializer, EvaluationSerializer
+from cohorts.serializers.customer import CustomerDetailSerializer, CustomerSerializer, customer_of, profile_of
+from cohorts.serializers.lists import ListEditedSerializer, ListEditSerializer
+from cohorts.serializers.membership import ChangesPageSerializer, MembersPageSerializer, change_of
+from cohorts.serializers.preview import PreviewRequestSerializer, PreviewSerializer, preview_of
 from cohorts.upsert import read_document, refuse_race, upsert_cohort
 from ingest.authentication import HasScope
 from ingest.columns.interface import ColumnsDamaged

@@ -13,7 +13,7 @@ from django.http import StreamingHttpResponse
 from cohorts.customer_rows import Column, Row, read_rows, text_of
 from cohorts.feed import Cursor, read_changes, read_members
 from cohorts.models import Cohort
-from cohorts.serializers import profile_of
+from cohorts.serializers.customer import profile_of
 from ingest.models import CustomerKind
 
 CHUNK = 1_000

@@ -72,7 +72,7 @@ def look_up(
             len(members),
             len(universe),
             snapshot.rows(facts.select("customer", *CUSTOMER_ACTIVITY, "company")),
-            count_conditions(evaluated) if evaluated else [],
+            count_conditions(evaluated, snapshot) if evaluated else [],
         )
 
 

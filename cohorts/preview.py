@@ -40,6 +40,7 @@ def preview(
     """Evaluate the criteria as of `now`. With the `members` of a cohort, also who would join and leave it."""
     with open_columns().snapshot(now) as snapshot:
         evaluated = evaluate(criteria, snapshot, clock_at(now, time_zone, week_starts_on))
+        conditions = count_conditions(evaluated, snapshot)
     newest = list(islice(reversed(evaluated.members), SAMPLE))
     sample = Customer.objects.filter(pk__in=newest).select_related("company").order_by("-pk")
     return Preview(
@@ -48,5 +49,5 @@ def preview(
         words=criteria.words(),
         sample=list(sample),
         moves=diff(members if members is not None else BitMap(), evaluated.members),
-        conditions=count_conditions(evaluated),
+        conditions=conditions,
     )

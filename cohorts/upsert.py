@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 from cohorts.edit import edit_cohort, pause_time
 from cohorts.models import Cohort
-from cohorts.serializers import CohortSerializer
+from cohorts.serializers.cohort import CohortSerializer
 from ingest.problems import Problem
 
 Row = TypeVar("Row", bound=models.Model)

@@ -13,7 +13,7 @@ from cohorts.backtest.who import Move
 from cohorts.criteria import CriteriaError, parse
 from cohorts.enums import ChangeKind
 from cohorts.models import DEFAULT_PERIOD, LONGEST_PERIOD, SHORTEST_PERIOD, Backtest, Cohort
-from cohorts.serializers import CriteriaField, PeriodField, StrictSerializer, parse_criteria
+from cohorts.serializers.fields import CriteriaField, PeriodField, StrictSerializer, parse_criteria
 from cohorts.time_zones import check_time_zone
 from ingest.models import CustomerKind
 

@@ -12,13 +12,13 @@ from ingest.models import CustomerKind
 NOUNS = {CustomerKind.USER: ("user", "users"), CustomerKind.COMPANY: ("company", "companies")}
 
 
-def say_kept(kind: CustomerKind, conditions: Sequence[Kept]) -> dict[str, Any]:
+def say_kept(conditions: Sequence[Kept]) -> dict[str, Any]:
     """Per id of a row's place the words, and whether the row is the one that leaves nobody."""
-    return {f"{identify(each.path)}-kept": {"text": _say(kind, each), "none": _is_dead(each)} for each in conditions}
+    return {f"{identify(each.path)}-kept": {"text": _say(each), "none": _is_dead(each)} for each in conditions}
 
 
-def _say(kind: CustomerKind, kept: Kept) -> str:
-    alone = f"{kept.count:,} {NOUNS[kind][kept.count != 1]}"
+def _say(kept: Kept) -> str:
+    alone = f"{kept.count:,} {NOUNS[kept.kind][kept.count != 1]}"
     return alone if kept.left is None else f"{alone}, {kept.left:,} with those above"
 
 

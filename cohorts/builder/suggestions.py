@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from cohorts.builder import labels
-from cohorts.builder.parts import UNSPEAKABLE
+from cohorts.builder.values import UNSPEAKABLE
 from cohorts.criteria.profile import COMPANY, find_field
 from ingest.columns import ColumnsDamaged, FieldSeen, ValueSeen, open_columns
 from ingest.fields import EVENT_COLUMNS, FieldType, UnknownField, customer_field, event_field

@@ -26,6 +26,10 @@ class Company(Leaf):
     path: str
     of: Criteria
 
+    @property
+    def asked_of_others(self) -> Criteria:
+        return self.of
+
     def words(self) -> str:
         return f"belongs to a company ({self.of.words()})"
 

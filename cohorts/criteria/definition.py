@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -20,11 +20,15 @@ Leaves = Mapping[str, BitMap]
 
 @dataclass(frozen=True)
 class Criteria:
-    """A definition that is valid for customers of a kind; `document` is the JSON it was parsed from."""
+    """A definition that is valid for customers of a kind; `document` is the JSON it was parsed from.
+
+    `path` is the place of its node in the document.
+    """
 
     document: dict[str, Any]
     kind: CustomerKind
     match: Node[Leaf]
+    path: str = "match"
 
     @property
     def leaves(self) -> dict[str, Leaf]:
@@ -39,9 +43,29 @@ class Criteria:
         """The customers of the universe that match, from those that match each leaf."""
         return _members(self.match, universe, leaves) & universe
 
-    def conditions(self, universe: BitMap, leaves: Leaves) -> list[Condition]:
-        """Every node of the tree with those of the universe that match it, a group before what is in it."""
-        return list(_conditions(self.match, "match", universe, leaves, None))
+    def conditions(self, universe_of: Callable[[CustomerKind], BitMap], leaves: Leaves) -> Iterator[Condition]:
+        """Every node with the customers that match it, a group before what is in it; those inside leaves too."""
+        return self._conditions(self.match, self.path, universe_of, leaves, None)
+
+    def _conditions(
+        self,
+        node: Node[Leaf],
+        path: str,
+        universe_of: Callable[[CustomerKind], BitMap],
+        leaves: Leaves,
+        before: BitMap | None,
+    ) -> Iterator[Condition]:
+        universe = universe_of(self.kind)
+        members = _members(node, universe, leaves) & universe
+        yield Condition(path, _say(node), self.kind, members, None if before is None else before & members)
+        if isinstance(node, Just) and (asked := node.leaf.asked_of_others):
+            yield from asked.conditions(universe_of, leaves)
+        left: BitMap | None = None
+        for inner_path, child in inner_paths(node, path):
+            yield from self._conditions(child, inner_path, universe_of, leaves, left)
+            if isinstance(node, AllOf):
+                matching = _members(child, universe, leaves) & universe
+                left = matching if left is None else left & matching
 
     def turned(
         self, changed: BitMap, universe: tuple[BitMap, BitMap], leaves: tuple[Leaves, Leaves]
@@ -60,25 +84,16 @@ class Criteria:
 
 @dataclass(frozen=True)
 class Condition:
-    """A node and who matches it; `left` are those who also match the conditions before it in a group of `all`."""
+    """A node and who matches it; `left` are those who also match the conditions before it in a group of `all`.
+
+    `kind` is that of the customers it asks of: another one inside of leaves that ask of others.
+    """
 
     path: str
     words: str
+    kind: CustomerKind
     members: BitMap
     left: BitMap | None
-
-
-def _conditions(
-    node: Node[Leaf], path: str, universe: BitMap, leaves: Leaves, before: BitMap | None
-) -> Iterator[Condition]:
-    members = _members(node, universe, leaves) & universe
-    yield Condition(path, _say(node), members, None if before is None else before & members)
-    left: BitMap | None = None
-    for inner_path, child in inner_paths(node, path):
-        yield from _conditions(child, inner_path, universe, leaves, left)
-        if isinstance(node, AllOf):
-            matching = _members(child, universe, leaves) & universe
-            left = matching if left is None else left & matching
 
 
 @dataclass(frozen=True)

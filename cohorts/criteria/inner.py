@@ -59,7 +59,7 @@ def ask(criteria: Criteria, view: View) -> Answer:
 
 def parse_inner(value: object, place: Place, kind: CustomerKind) -> Criteria:
     """The node at the place, about customers of the kind. Raises CriteriaError."""
-    return Criteria({}, kind, parse_node(value, place.deeper().of(kind)))
+    return Criteria({}, kind, parse_node(value, place.deeper().of(kind)), place.path)
 
 
 def strongest(found: list[Evidence], otherwise: Reason) -> Reason:

@@ -23,6 +23,7 @@ from ingest.models import CustomerKind
 
 if TYPE_CHECKING:
     from cohorts.criteria.ahead import Ahead
+    from cohorts.criteria.definition import Criteria
 
 MembersOf: TypeAlias = Callable[[uuid.UUID, datetime], BitMap]
 """Who was in a cohort at an instant."""
@@ -125,6 +126,11 @@ class Leaf(ABC):
     """One condition on customers; `path` is its place in the document."""
 
     path: str
+
+    @property
+    def asked_of_others(self) -> Criteria | None:
+        """The node inside the leaf that asks of customers of the other kind, if it has one."""
+        return None
 
     @abstractmethod
     def words(self) -> str:

@@ -39,6 +39,10 @@ class Users(Leaf):
     def _asked(self) -> str:
         return self.share or f"at least {self.at_least:,}"
 
+    @property
+    def asked_of_others(self) -> Criteria:
+        return self.of
+
     def words(self) -> str:
         return f"{self._asked} of its users match ({self.of.words()})"
 

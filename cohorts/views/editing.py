@@ -80,7 +80,7 @@ def cohort_impact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if isinstance(builder.parsed, Criteria):
         try:
             found = impact_of(cohort, builder.parsed, builder.time_zone, builder.week_starts_on, timezone.now())
-            context |= {"impact": found, "kept": say_kept(builder.kind, found.conditions)}
+            context |= {"impact": found, "kept": say_kept(found.conditions)}
             context["fingerprint"] = builder.fingerprint
         except ColumnsDamaged as error:
             context["problem"] = str(error)

@@ -199,7 +199,7 @@ def _results(request: HttpRequest, asked: Asked, number: int) -> HttpResponse:
             found = asked.find(now, start=(number - 1) * PAGE_SIZE, most=PAGE_SIZE + 1)
             page = page_from(list(read_rows(found.facts)), number)
             context |= {"found": found, "page": page, "rows": [_shown(row, asked) for row in page.rows]}
-            context |= {"kept": say_kept(asked.kind, found.conditions), "fingerprint": asked.fingerprint}
+            context |= {"kept": say_kept(found.conditions), "fingerprint": asked.fingerprint}
             context["waiting"] = not found.of and _are_waiting(asked.kind)
         except ColumnsDamaged as damage:
             context["damage"] = str(damage)

@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.utils.text import slugify
 
 from cohorts.models import Cohort
-from cohorts.serializers import CohortSerializer
+from cohorts.serializers.cohort import CohortSerializer
 from cohorts.upsert import defaults_of
 from cohortsite.as_code.apply import renamed
 from cohortsite.as_code.read import VERSION

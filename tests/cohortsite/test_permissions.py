@@ -187,7 +187,7 @@ RULES: dict[str, tuple[str, str]] = {
 }
 """Name of an address -> the least role that may GET it, and that may POST to it."""
 MACHINES = ("api/", "v1/", "health/", "hooks/")
-"""Addresses for software, which has keys; their tests are in `tests/cohorts/test_api.py` and beside it."""
+"""Addresses for software, which has keys; their tests are in `tests/cohorts/api`."""
 
 
 @dataclass(frozen=True)

@@ -251,6 +251,18 @@ def test_a_phone_shows_all_of_it(page_as, scheme):
     assert_accessible(page)
 
 
+def test_conditions_inside_a_company_tell_how_many_companies_they_keep(page_as):
+    quiet = make_company("quiet", timezone.now(), metadata={"plan": "pro"})
+    make_company("other", timezone.now(), metadata={"plan": "free"})
+    make_user("insider", timezone.now(), company=quiet)
+    open_columns().seal(timezone.now())
+    never = {"performed": {}, "at_most": 0, "within": {"last": "7d"}}
+    page = opened(page_as("Analyst"), {"version": 1, "match": {"company": {"all": [ON_PRO["match"], never]}}})
+    expect(page.locator("#b-match-kept")).to_have_text("1 user")
+    expect(page.locator("#b-match-company-all-0-kept")).to_have_text("1 company")
+    expect(page.locator("#b-match-company-all-1-kept")).to_have_text("2 companies, 1 with those above")
+
+
 def test_each_condition_tells_how_many_it_keeps(page_as):
     failed = {"field": "response.status", "op": "is", "value": 400}
     leaf = {"performed": {"type": "api_call", "where": failed}, "at_least": 1, "within": {"last": "7d"}}

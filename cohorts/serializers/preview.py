@@ -11,7 +11,8 @@ from cohorts.edit import DEFINITION
 from cohorts.impact import Impact
 from cohorts.models import Cohort
 from cohorts.preview import Preview
-from cohorts.serializers import CriteriaField, DefinitionSerializer, ProfileSerializer, parse_criteria, profile_of
+from cohorts.serializers.customer import ProfileSerializer, profile_of
+from cohorts.serializers.fields import CriteriaField, DefinitionSerializer, parse_criteria
 from cohorts.time_zones import check_time_zone
 from ingest.models import Customer, CustomerKind
 
@@ -52,6 +53,11 @@ class ConditionSerializer(serializers.Serializer[Any]):
 
     path = serializers.CharField(help_text="Its place in the criteria, such as `match.all[1]`.")
     words = serializers.CharField()
+    cohort_type = serializers.ChoiceField(
+        source="kind",
+        choices=CustomerKind.choices,
+        help_text="Who is counted: inside `company` companies, inside `users` users.",
+    )
     count = serializers.IntegerField(help_text="Customers that match it alone.")
     left = serializers.IntegerField(
         allow_null=True,
