@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -21,7 +23,7 @@ from cohorts.enums import ChangeKind
 from cohorts.forms import CohortForm
 from cohorts.models import Baseline, Cohort, Evaluation, Membership, MembershipChange
 from cohorts.periods import format_period
-from cohorts.references import cohorts_that_use
+from cohorts.references import CohortInUse, cohorts_that_use, delete_unused
 from cohorts.refresh import evaluate_now
 from ingest.admin import KIND_COLORS
 from ingest.admin_parts import (
@@ -87,6 +89,26 @@ class CohortAdmin(PausableAdmin):
         deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
         users = {user for cohort in objs for user in cohorts_that_use(cohort)} - set(objs)
         return deleted, counts, missing, [*protected, *(f"Cohort: {user}, which is defined by it" for user in users)]
+
+    def delete_model(self, request: HttpRequest, obj: Cohort) -> None:
+        delete_unused(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Cohort]) -> None:
+        delete_unused(*queryset)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except CohortInUse as error:  # another came to use it since the page asked whether to delete it
+            messages.error(request, str(error))
+            return redirect("admin:cohorts_cohort_change", object_id)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Cohort]) -> HttpResponse:
+        try:
+            return super().response_action(request, queryset)
+        except CohortInUse as error:
+            messages.error(request, str(error))
+            return redirect("admin:cohorts_cohort_changelist")
 
     def save_model(self, request: HttpRequest, obj: Cohort, form: CohortForm, change: bool) -> None:
         if not change:

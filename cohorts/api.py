@@ -30,8 +30,9 @@ from cohorts.models import Cohort
 from cohorts.pages import LIMIT, NewestAsOf, NewestFirst, NewestId, read_limit
 from cohorts.permissions import HasModelPermission, key_of, person_of
 from cohorts.preview import Preview, preview
-from cohorts.references import CohortInUse, delete_unused
+from cohorts.references import CohortInUse, delete_unused, lock_named
 from cohorts.refresh import evaluate_now, take_effect
+from cohorts.same import is_same
 from cohorts.serializers.cohort import CohortSerializer, EvaluationSerializer
 from cohorts.serializers.customer import CustomerDetailSerializer, CustomerSerializer, customer_of, profile_of
 from cohorts.serializers.lists import ListEditedSerializer, ListEditSerializer
@@ -70,12 +71,14 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
     required_verbs: dict[str, str] = {}
 
     @extend_schema(responses={201: CohortSerializer, 200: CohortSerializer})
+    @transaction.atomic
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Save a cohort.
 
         The same request again with the same `key` answers 200 with the cohort that is there; a different one with
         that key is refused.
         """
+        lock_named(request.data)
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = _stored_values(serializer.validated_data)
@@ -84,7 +87,7 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
                 cohort = Cohort.objects.create(created_at=timezone.now(), created_by=person_of(request), **values)
         except IntegrityError:
             cohort = self.get_queryset().get(key=values["key"])
-            if any(getattr(cohort, name) != value for name, value in values.items() if name != "paused_at"):
+            if any(not is_same(getattr(cohort, name), value) for name, value in values.items() if name != "paused_at"):
                 raise _key_taken(values["key"]) from None
             return Response(self.get_serializer(cohort).data)
         return Response(self.get_serializer(cohort).data, status=status.HTTP_201_CREATED)
@@ -107,6 +110,12 @@ class CohortViewSet(viewsets.ModelViewSet[Cohort]):
             saved = upsert_cohort(key, read_document(request), timezone.now(), by=person_of(request))
         answer = self.get_serializer(self.get_queryset().get(pk=saved.row.pk)).data
         return Response(answer, status=status.HTTP_201_CREATED if saved.created else status.HTTP_200_OK)
+
+    @transaction.atomic
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Edit a cohort."""
+        lock_named(request.data)
+        return super().update(request, *args, **kwargs)
 
     def perform_update(self, serializer: BaseSerializer[Cohort]) -> None:
         cohort = self.get_object()

@@ -13,7 +13,8 @@ from django.db import transaction
 
 from cohorts.criteria import parse
 from cohorts.models import Cohort
-from cohorts.references import check_no_cycle, lock_references, references
+from cohorts.references import check_no_cycle, lock_named
+from cohorts.same import is_same
 from ingest.models import CustomerKind
 
 DEFINITION = ("criteria", "time_zone", "week_starts_on")
@@ -47,12 +48,11 @@ def edit_definition(
     or leave by the edit are reported like any others. `expected_version` is the definition's version that the
     editor saw. Raises CriteriaError and EditedMeanwhile, and then nothing is stored.
     """
-    if references(values.get("criteria")):
-        lock_references()
+    lock_named(values.get("criteria"))
     stored = Cohort.objects.select_for_update().get(pk=cohort.pk)
     if expected_version not in (None, stored.definition_version):
         raise EditedMeanwhile
-    changed = {name: value for name, value in values.items() if getattr(stored, name) != value}
+    changed = {name: value for name, value in values.items() if not is_same(getattr(stored, name), value)}
     if "criteria" in changed:
         parse(changed["criteria"], CustomerKind(stored.kind))
         check_no_cycle(changed["criteria"], stored)

@@ -19,7 +19,8 @@ from unfold.widgets import (
 from cohorts.criteria import CriteriaError, parse
 from cohorts.models import LONGEST_PERIOD, SHORTEST_PERIOD, Cohort
 from cohorts.periods import EXPECTED, format_period, parse_period
-from cohorts.references import check_no_cycle
+from cohorts.references import check_no_cycle, lock_named
+from cohorts.same import is_same
 from cohorts.time_zones import time_zones
 from ingest.decode import Rejected, decode_item
 from ingest.models import CustomerKind
@@ -77,6 +78,12 @@ class DocumentField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return not self.disabled and not is_same(initial, self.to_python(data))
+        except forms.ValidationError:
+            return True
+
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
         if not text:
@@ -88,7 +95,10 @@ class DocumentField(forms.CharField):
 
 
 class CohortForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A cohort. Its criteria are judged by the same code as everywhere else."""
+    """A cohort. Its criteria are judged by the same code as everywhere else.
+
+    It is checked and saved in one transaction, so that cohorts that it names are still there when it is saved.
+    """
 
     criteria = DocumentField(initial=EXAMPLE)
     time_zone = forms.ChoiceField(
@@ -122,6 +132,7 @@ class CohortForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         kind = cleaned.get("kind") or self.instance.kind
         if "criteria" in cleaned and kind and not self.instance.is_list:
+            lock_named(cleaned["criteria"])
             try:
                 parse(cleaned["criteria"], CustomerKind(kind))
                 check_no_cycle(cleaned["criteria"], self.instance)

@@ -38,14 +38,21 @@ def lock_references() -> None:
     list(Cohort.objects.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
+def lock_named(document: Any) -> None:
+    """The same if the document names a cohort: of those found from then on none is deleted before it is stored."""
+    if references(document):
+        lock_references()
+
+
 @transaction.atomic
-def delete_unused(cohort: Cohort) -> None:
-    """Delete the cohort. Raises CohortInUse."""
+def delete_unused(*cohorts: Cohort) -> None:
+    """Delete the cohorts, which may use each other. Raises CohortInUse."""
     lock_references()
-    users = cohorts_that_use(cohort)
+    users = {user.pk: user for cohort in cohorts for user in cohorts_that_use(cohort) if user not in cohorts}
     if users:
-        raise CohortInUse(users)
-    cohort.delete()
+        raise CohortInUse(list(users.values()))
+    for cohort in cohorts:
+        cohort.delete()
 
 
 def check_no_cycle(document: Any, cohort: Cohort) -> None:

@@ -17,6 +17,8 @@ from rest_framework.request import Request
 
 from cohorts.edit import edit_cohort, pause_time
 from cohorts.models import Cohort
+from cohorts.references import lock_named
+from cohorts.same import is_same
 from cohorts.serializers.cohort import CohortSerializer
 from ingest.problems import Problem
 
@@ -70,7 +72,7 @@ def differing(row: models.Model, values: Mapping[str, Any]) -> dict[str, Any]:
         value = getattr(row, name)
         return value is not None if name == "paused_at" else value
 
-    return {name: value for name, value in values.items() if stored(name) != value}
+    return {name: value for name, value in values.items() if not is_same(stored(name), value)}
 
 
 def same_key(key: str, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,6 +90,7 @@ def upsert_cohort(
 
     `tell`: report those who join or leave by an edit of the definition, unless `tell_edit` in the document decides.
     """
+    lock_named(document.get("criteria"))
     stored = Cohort.objects.filter(key=key).first()
     said = whole(CohortSerializer(), Cohort(), same_key(key, document))
     serializer = CohortSerializer(stored, data=said)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,7 +19,7 @@ from cohorts.detail_form import DetailForm, DuplicateForm
 from cohorts.edit import edit_cohort, pause_time
 from cohorts.listing import in_words
 from cohorts.models import Cohort, Evaluation
-from cohorts.references import CohortInUse, cohorts_that_use, delete_unused
+from cohorts.references import CohortInUse, cohorts_that_use, delete_unused, lock_references
 from cohorts.refresh import evaluate_now
 from cohorts.views.access import LISTS, find_cohort, find_dynamic, may_add, may_change, may_delete, may_see
 
@@ -72,14 +73,18 @@ def duplicate_cohort(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     cohort = find_dynamic(pk)
     form = DuplicateForm(request.POST or None, initial={"name": f"Copy of {cohort.name}"[:200]})
     if request.method == "POST" and form.is_valid():
-        values = {name: getattr(cohort, name) for name in COPIED}
-        made = Cohort.objects.create(
-            name=form.cleaned_data["name"], created_at=timezone.now(), created_by_id=request.user.pk, **values
-        )
+        made = _duplicate(pk, name=form.cleaned_data["name"], created_by_id=request.user.pk, created_at=timezone.now())
         messages.success(request, "Duplicated. Notifications are not copied: nobody is told of the copy yet.")
         return HttpResponse(headers={"HX-Redirect": reverse("cohort", args=[made.pk])})
     context = {"cohort": cohort, "form": form}
     return render(request, "cohorts/saved/duplicate.html", context, status=422 if form.is_bound else 200)
+
+
+@transaction.atomic
+def _duplicate(pk: uuid.UUID, **values: Any) -> Cohort:
+    lock_references()
+    cohort = find_dynamic(pk)
+    return Cohort.objects.create(**{name: getattr(cohort, name) for name in COPIED}, **values)
 
 
 @require_http_methods(["GET", "POST"])

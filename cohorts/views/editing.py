@@ -21,6 +21,7 @@ from cohorts.impact import impact_of
 from cohorts.listing import in_words
 from cohorts.models import Cohort, Evaluation
 from cohorts.refresh import refresh_cohorts
+from cohorts.same import is_same
 from cohorts.views.access import LISTS, find_dynamic, may_change
 from ingest.columns.interface import ColumnsDamaged
 
@@ -74,7 +75,7 @@ def cohort_impact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     builder = builder_from(request.POST, cohort.kind)
     context: dict[str, Any] = {
         "cohort": cohort,
-        "is_edited": any(getattr(cohort, name) != value for name, value in _definition(builder).items()),
+        "is_edited": any(not is_same(getattr(cohort, name), value) for name, value in _definition(builder).items()),
         "theirs": "" if _is_current(cohort, request.POST.get("definition_version")) else in_words(cohort),
     }
     if isinstance(builder.parsed, Criteria):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import permission_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -26,8 +27,9 @@ def save_cohort(request: HttpRequest, kind: CustomerKind) -> HttpResponse:
     definition.is_valid()
     if request.method == "POST":
         form = SaveForm(kind, request.POST, may_subscribe=may_subscribe)
-        if form.is_valid():
-            return _saved(request, form)
+        with transaction.atomic():
+            if form.is_valid():
+                return _saved(request, form)
     else:
         given = {name: value for name, value in definition.cleaned_data.items() if value}
         form = SaveForm(kind, initial=given, may_subscribe=may_subscribe)

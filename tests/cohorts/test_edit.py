@@ -55,6 +55,19 @@ def test_the_same_definition_again_is_no_edit(cohort):
     }
 
 
+def test_true_in_place_of_one_is_an_edit_and_one_in_another_form_is_none(cohort):
+    def is_(value):
+        return {"version": 1, "match": {"field": "metadata.n", "op": "is", "value": value}}
+
+    assert edit_definition(cohort, {"criteria": is_(1)}, tell=False)
+    assert not edit_definition(cohort, {"criteria": is_(1.0)}, tell=False)
+    assert edit_definition(cohort, {"criteria": is_(True)}, tell=False)
+    assert edit_definition(cohort, {"criteria": is_([True, 0])}, tell=False)
+    assert edit_definition(cohort, {"criteria": is_([True, False])}, tell=False)
+    assert Cohort.objects.get().criteria["match"]["value"] == [True, False]
+    assert Cohort.objects.get().definition_version == 5
+
+
 def test_an_invalid_edit_stores_nothing_of_it(cohort):
     with pytest.raises(CriteriaError):
         edit_cohort(cohort, {"name": "New", "criteria": {"version": 1}}, tell=False)

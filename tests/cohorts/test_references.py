@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -29,7 +30,7 @@ from cohortsite.pipeline import Unit, UnitKind, run_unit
 from ingest.columns import open_columns
 from ingest.models import Customer
 from tests.cohorts.criteria.asking import call, refused, say, words
-from tests.factories import NOON, make_cohort
+from tests.factories import NOON, make_cohort, make_person
 
 pytestmark = pytest.mark.django_db
 QUARTER = timedelta(minutes=15)
@@ -258,3 +259,56 @@ def test_two_edits_at_the_same_time_form_no_circle(monkeypatch):
         answers = sorted(pool.map(edit, (one, other), (other, one)))
     assert answers[0] == "edited"
     assert "expected no cycle" in answers[1]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["API", "key", "page", "admin"])
+def test_a_cohort_that_comes_to_be_used_is_not_deleted_at_the_same_moment(monkeypatch, client, way):
+    base = cohort_of(ON_PRO)
+    both_looked = threading.Barrier(2, timeout=0.5)
+
+    def wait():
+        with suppress(threading.BrokenBarrierError):  # the other one is kept waiting, as it should be
+            both_looked.wait()
+
+    def look_together(cohort):
+        users = cohorts_that_use(cohort)
+        wait()
+        return users
+
+    def save_together(cohort, save=Cohort.save, **options):
+        wait()
+        save(cohort, **options)
+
+    def delete():
+        with suppress(CohortInUse):
+            delete_unused(base)
+        connection.close()
+
+    def make():
+        save_new(client, way, definition(member_of(base)))
+        connection.close()
+
+    monkeypatch.setattr("cohorts.references.cohorts_that_use", look_together)
+    monkeypatch.setattr(Cohort, "save", save_together)
+    client.force_login(make_person())
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(make), pool.submit(delete)]:
+            done.result()
+    made = Cohort.objects.exclude(pk=base.pk).exists()
+    assert Cohort.objects.filter(pk=base.pk).exists() == made
+
+
+def save_new(client, way: str, criteria) -> None:
+    said = {"name": "New", "cohort_type": "user", "criteria": criteria}
+    form = {"name": "New", "kind": "user", "criteria": json.dumps(criteria), "time_zone": "UTC", "period": "15m"}
+    form |= {"week_starts_on": "1"}
+    match way:
+        case "API":
+            client.post("/api/cohorts/", said, content_type="application/json")
+        case "key":
+            client.put("/api/cohorts/by-key/new/", said, content_type="application/json")
+        case "page":
+            client.post("/users/cohorts/new/", form)
+        case "admin":
+            client.post("/admin/cohorts/cohort/add/", form)
