@@ -45,7 +45,7 @@ class ListForm(forms.Form):
         initial=ADD,
     )
     ids = forms.CharField(
-        label="One id a line",
+        label="Ids, one a line",
         required=False,
         max_length=LARGEST_FILE,
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
@@ -54,13 +54,13 @@ class ListForm(forms.Form):
         label="Or a CSV file",
         required=False,
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv"}),
-        help_text="The ids stand in the column user_id, company_id or id, else in the first one.",
     )
     make = forms.BooleanField(label="Add ids that nobody has heard of yet as new customers", required=False)
 
     def __init__(self, kind: CustomerKind, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.kind = kind
+        self.fields["file"].help_text = f"The ids stand in the column {kind}_id or id, else in the first one."
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

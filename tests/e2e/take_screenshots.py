@@ -41,8 +41,13 @@ class Shot:
     anonymous: bool = False
 
 
+HOOK = "tr:has-text('Webhook')"
 FIRST = "tbody a.table-main"
 """The first cohort, rule or alert of a list."""
+LIST = "text=Customers of the pilot"
+"""That of `stage`."""
+TRIED = ("tr:has-text('Heavy users') .actions button", "text=Try on the past >> visible=true")
+"""The dialog from which backtests of a cohort are started and found again."""
 CUSTOMER = "/customers/user/usr_00002/"
 FREE_WITH_ERRORS = urlencode(
     {
@@ -66,6 +71,15 @@ FREE_WITH_ERRORS = urlencode(
         )
     }
 )
+ON_PRO = {"field": "metadata.plan", "op": "is", "value": "pro"}
+BUSY = {"performed": {"type": "api_call"}, "at_least": 20, "within": {"last": "24h"}}
+OF_BUSY_COMPANIES = urlencode(
+    {
+        "criteria": json.dumps(
+            {"version": 1, "match": {"company": {"all": [ON_PRO, BUSY, {"users": ON_PRO, "at_least": 2}]}}}
+        )
+    }
+)
 LATENCY = urlencode(
     {
         "name": "p95 latency doubled",
@@ -79,6 +93,7 @@ SHOTS = (
     Shot("account-menu", "/", ("[popovertarget=sidebar]", "[popovertarget=user-menu]")),
     Shot("users", "/users/"),
     Shot("users-criteria", f"/users/?{FREE_WITH_ERRORS}"),
+    Shot("users-criteria-inside", f"/users/?{OF_BUSY_COMPANIES}"),
     Shot("users-columns", "/users/", ("text=Columns",)),
     Shot("save-cohort", f"/users/?{FREE_WITH_ERRORS}", ("#save-button",)),
     Shot("companies", "/companies/"),
@@ -98,6 +113,13 @@ SHOTS = (
         "cohort-details", "/users/cohorts/", ("tbody tr .actions button", "text=Edit name and period… >> visible=true")
     ),
     Shot("cohort-delete", "/users/cohorts/", ("tbody tr .actions button", "text=Delete… >> visible=true")),
+    Shot("list", "/users/cohorts/", (LIST,)),
+    Shot("list-edit", "/users/cohorts/", (LIST, "text=Edit the list >> visible=true")),
+    Shot("list-new", "/users/cohorts/", ("text=New list",)),
+    Shot("backtest-new", "/users/cohorts/", TRIED),
+    Shot("backtest", "/users/cohorts/", (*TRIED, ".goes-with a >> nth=1")),
+    Shot("backtest-who", "/users/cohorts/", (*TRIED, ".goes-with a >> nth=1", "text=Everybody who moved")),
+    Shot("backtest-under-way", "/users/cohorts/", (*TRIED, ".goes-with a >> nth=0")),
     Shot("subscribe", "/users/cohorts/", (".told-add", ".choice:has-text('Webhook') >> nth=-1")),
     Shot("subscribe-slack", "/users/cohorts/", (".told-add", ".choice:has-text('Slack') >> nth=-1")),
     Shot("subscribe-email", "/users/cohorts/", (".told-add", ".choice:has-text('Email') >> nth=-1")),
@@ -107,6 +129,8 @@ SHOTS = (
     Shot("channel-kinds", "/channels/", ("text=Add channel",)),
     Shot("channel-new", "/channels/", ("text=Add channel", ".kind:has-text('Slack')")),
     Shot("channel-test", "/channels/", ("tbody tr .actions button", "text=Send a test >> visible=true")),
+    Shot("channel-secret", "/channels/", (f"{HOOK} .actions button", "text=Rotate the secret >> visible=true")),
+    Shot("suppressed", "/channels/suppressed/"),
     Shot("deliveries", "/deliveries/"),
     Shot("delivery", "/deliveries/", ("tbody a.table-main",)),
     Shot("cohort-recipe", "/users/cohorts/", ("tbody tr .actions button", "text=Read members by API >> visible=true")),
@@ -142,6 +166,8 @@ def main(names: list[str]) -> None:
     """Load the demo's data, start the site, take the pictures."""
     environment = demo_environment(os.environ | {"DATA_DIR": str(DATA)}, BASE, free_port())
     subprocess.run([sys.executable, "manage.py", "demo", "--no-serve"], cwd=BASE, env=environment, check=True)
+    staged = "from tests.e2e.stage import stage; stage()"
+    subprocess.run([sys.executable, "manage.py", "shell", "-v0", "-c", staged], cwd=BASE, env=environment, check=True)
     INTO.mkdir(exist_ok=True)
     taken = 0
     with sync_playwright() as playwright:
@@ -200,8 +226,9 @@ def take_all(browser: Browser, address: str, shots: list[Shot], theme: str, size
     context = browser.new_context(
         base_url=address, viewport=SIZES[size], color_scheme=theme, reduced_motion="reduce", device_scale_factor=1
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
+    page.on("dialog", lambda dialog: dialog.accept())
     logged_in = False
     for shot in sorted(shots, key=lambda shot: not shot.anonymous):
         if not shot.anonymous and not logged_in:
@@ -228,13 +255,20 @@ def take(page: Page, shot: Shot, file: Path, viewport: dict[str, int]) -> None:
         target = page.locator(selector).first
         if target.is_visible():
             target.click()
-            page.wait_for_load_state("networkidle")
-    page.wait_for_load_state("networkidle")
+            settle(page)
+    settle(page)
     if not page.locator("dialog[open], :popover-open").count():
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({**viewport, "height": min(max(height, viewport["height"]), TALLEST)})
     page.wait_for_timeout(300)
     page.screenshot(path=file)
+
+
+def settle(page: Page) -> None:
+    """Return when the page has loaded, and with it what it asked for by itself or after a click."""
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(100)
+    page.locator(".htmx-request, .htmx-swapping, .htmx-settling").first.wait_for(state="detached")
 
 
 if __name__ == "__main__":
