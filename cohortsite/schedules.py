@@ -31,6 +31,8 @@ AS_OF_THE_TICK = (UnitKind.COHORT, UnitKind.ALERTS, UnitKind.SUBSCRIPTION)
 AFTER_SEALING = (UnitKind.COHORT, UnitKind.ALERTS)
 """They would miss what waits to be sealed."""
 REPEATED = (UnitKind.CHANNEL, UnitKind.BACKTEST)
+SETTLING = timedelta(seconds=2)
+"""How long ago an instant must be to work as of it: what was accepted until then has been committed meanwhile."""
 KEPT = timedelta(days=7)
 """How long q2 keeps a failed task; it deletes only successful ones itself."""
 
@@ -45,8 +47,11 @@ def tick() -> None:
 
 
 def minute_of(now: datetime) -> datetime:
-    """The whole minute that has begun."""
-    return now.replace(second=0, microsecond=0)
+    """The last whole minute that began so long ago that what was received before it is committed.
+
+    Intervals of alert rules are judged once: a request that is on its way into the inbox would be missed for good.
+    """
+    return (now - SETTLING).replace(second=0, microsecond=0)
 
 
 def work(kind: str, pk: str, at: datetime) -> None:
@@ -139,16 +144,16 @@ def start(now: datetime) -> None:
 def sync_schedules(now: datetime) -> None:
     """Make q2's schedules right: one tick a minute, and none that would stop the others.
 
-    It starts with the next whole minute, for the ticks' cohorts are evaluated as of whole minutes.
+    It starts as soon as what was received before the next whole minute is in, for ticks are as of whole minutes.
     q2 starts all due schedules in one transaction, so a single row that it cannot read would stop the tick too; such
     a row is switched off (its repeats become 0).
     """
-    next_minute = minute_of(now) + timedelta(minutes=1)
+    next_tick = minute_of(now) + timedelta(minutes=1) + SETTLING
     ours = Schedule.objects.filter(Q(name=TICK) | Q(func="cohortsite.schedules.tick")).order_by("pk")
     first = ours.values_list("pk", flat=True).first()
     ours.exclude(pk=first).delete()
     plain = {"args": None, "kwargs": None, "hook": None, "cluster": None, "intended_date_kwarg": None}
-    every_minute = {"schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1, "next_run": next_minute}
+    every_minute = {"schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1, "next_run": next_tick}
     named = {"name": TICK, "func": "cohortsite.schedules.tick"}
     Schedule.objects.update_or_create(pk=first, defaults=named | every_minute | plain)
     for schedule in Schedule.objects.exclude(repeats=0):

@@ -16,6 +16,8 @@ def complete_until(now: datetime) -> datetime:
     """The last instant up to which every event that was received is in the columns; at the latest now.
 
     The inbox is looked at first: what leaves it meanwhile stands in the queue, and what leaves that is in the columns.
+    What was received before `now` and is committed only after this look is not known of: the worker asks for an
+    instant that is some seconds ago (`cohortsite.schedules.SETTLING`).
     """
     arrived = waiting().aggregate(earliest=Min("received_at"))["earliest"]
     queued = SealQueue.objects.filter(source=SealQueue.Source.EVENT)

@@ -9,7 +9,7 @@ from django_q.models import OrmQ, Schedule, Task
 from cohortsite import schedules
 from cohortsite.models import WORKER, Heartbeat
 from cohortsite.pipeline import Unit, UnitKind
-from cohortsite.schedules import TICK, enqueue, start, sync_schedules, tick, work
+from cohortsite.schedules import SETTLING, TICK, enqueue, start, sync_schedules, tick, work
 
 pytestmark = pytest.mark.django_db
 
@@ -125,7 +125,8 @@ def test_what_a_unit_makes_due_is_found_without_another_tick(due, monkeypatch):
     assert done == stages
 
 
-def test_cohorts_and_batches_are_made_as_of_the_minute_of_the_tick(due, monkeypatch):
+@pytest.mark.parametrize(("second", "back"), [(30, 0), (2, 0), (1, 1)])
+def test_cohorts_and_batches_are_made_as_of_the_last_minute_whose_requests_are_all_in(due, monkeypatch, second, back):
     times = {}
 
     def run_unit(unit, now):
@@ -134,11 +135,11 @@ def test_cohorts_and_batches_are_made_as_of_the_minute_of_the_tick(due, monkeypa
 
     monkeypatch.setattr(schedules, "run_unit", run_unit)
     due += [cohort(1), Unit(UnitKind.SUBSCRIPTION, "1"), channel(1)]
-    clock = timezone.now()
+    clock = timezone.now().replace(second=second, microsecond=0)
     monkeypatch.setattr(schedules.timezone, "now", lambda: clock)
     tick()
     work_off()
-    minute = clock.replace(second=0, microsecond=0)
+    minute = clock.replace(second=0) - timedelta(minutes=back)
     assert times == {UnitKind.COHORT: minute, UnitKind.SUBSCRIPTION: minute, UnitKind.CHANNEL: clock}
 
 
@@ -210,12 +211,12 @@ def test_synchronizing_makes_one_tick_a_minute_however_often(now):
 
 
 def test_synchronizing_removes_doubles_and_repairs_what_was_edited(now):
-    next_minute = now + timedelta(minutes=1)
+    next_tick = now + SETTLING
     for name in (TICK, TICK, None, "an old name"):
         Schedule.objects.create(name=name, func="cohortsite.schedules.tick", args="(((", repeats=0, next_run=now)
     sync_schedules(now)
     schedule = Schedule.objects.get()
-    assert (schedule.name, schedule.args, schedule.repeats, schedule.next_run) == (TICK, None, -1, next_minute)
+    assert (schedule.name, schedule.args, schedule.repeats, schedule.next_run) == (TICK, None, -1, next_tick)
 
 
 def test_a_schedule_that_would_stop_all_others_is_switched_off(now):
