@@ -107,30 +107,29 @@ def _level(values: Series, length: int, begin: int) -> Series:
     """The median of the `length` values before; unknown where half of them are missing."""
     expected, start = np.full(len(values), np.nan), max(length, begin)
     if len(values) > start:
-        windows = sliding_window_view(values[start - length : -1], length)
-        expected[start:] = _medians(windows.T, length / 2)
+        expected[start:] = _medians(sliding_window_view(values[start - length : -1], length), length / 2)
     return expected
 
 
 def _same_time(values: Series, period: int, depth: int, begin: int) -> Series:
     """The median of the values one to `depth` periods earlier, each with its neighbours; unknown before the second."""
     lags = [lag for back in range(1, depth + 1) for lag in (back * period - 1, back * period, back * period + 1)]
-    earlier = np.full((len(lags), len(values) - begin), np.nan)
-    for row, lag in enumerate(lags):
+    earlier = np.full((len(values) - begin, len(lags)), np.nan)
+    for column, lag in enumerate(lags):
         start = max(lag, begin)
         if start < len(values):
-            earlier[row, start - begin :] = values[start - lag : len(values) - lag]
+            earlier[start - begin :, column] = values[start - lag : len(values) - lag]
     return np.concatenate([np.full(begin, np.nan), _medians(earlier, 5)])
 
 
-def _medians(columns: np.ndarray, least: float) -> Series:
-    """The median of each column, without what is missing; NaN where fewer than `least` are there."""
-    there = (~np.isnan(columns)).sum(axis=0)
-    ordered = np.sort(columns, axis=0)  # what is missing comes last
-    upper = np.minimum(there // 2, len(columns) - 1)
+def _medians(rows: np.ndarray, least: float) -> Series:
+    """The median of each row, without what is missing; NaN where fewer than `least` are there."""
+    there = (~np.isnan(rows)).sum(axis=1)
+    ordered = np.sort(rows, axis=1)  # what is missing comes last
+    upper = np.minimum(there // 2, rows.shape[1] - 1)
     lower = np.maximum((there - 1) // 2, 0)
-    pick = np.arange(columns.shape[1])
-    medians: Series = (ordered[lower, pick] + ordered[upper, pick]) / 2
+    pick = np.arange(len(rows))
+    medians: Series = (ordered[pick, lower] + ordered[pick, upper]) / 2
     medians[there < least] = np.nan
     return medians
 
@@ -154,14 +153,23 @@ def _width(errors: Series, step: float, risk: float, first: int, since: int) -> 
     remembered = max(FEWEST, round(REMEMBERED / step))
     phase = first % every
     for start in range((since + phase) // every * every - phase, len(errors), every):
-        known = errors[max(0, start - remembered) : max(0, start)]
-        known = known[~np.isnan(known)]
+        known = np.sort(errors[max(0, start - remembered) : max(0, start)])
+        known = known[: len(known) - np.count_nonzero(np.isnan(known))]  # what is missing came last
         if len(known) >= LEAST:
-            border = np.quantile(known, 1 - TAIL)
-            beyond = known[known > border]
-            mean = np.median(beyond - border) / np.log(2) if len(beyond) else 0.0
-            width[max(since, start) : start + every] = border + mean * np.log(TAIL / risk)
+            width[max(since, start) : start + every] = _rarely(known, risk)
     return width
+
+
+def _rarely(ordered: np.ndarray, risk: float) -> float:
+    """What numbers in order exceed only once in so many. Their tail begins at a quantile, between two of them."""
+    place = (len(ordered) - 1) * (1 - TAIL)
+    below = int(place)
+    border = ordered[below] + (ordered[min(below + 1, len(ordered) - 1)] - ordered[below]) * (place - below)
+    beyond = ordered[np.searchsorted(ordered, border, side="right") :]
+    if not len(beyond):
+        return float(border)
+    middle = (beyond[(len(beyond) - 1) // 2] + beyond[len(beyond) // 2]) / 2
+    return float(border + (middle - border) / np.log(2) * np.log(TAIL / risk))
 
 
 def _worse(best: Judgement, errors: Series, width: Series, seen: Series, length: int) -> Judgement:
