@@ -21,7 +21,7 @@ from notifications.alerts.panes import Asked, Reader
 from notifications.alerts.plan import Plan
 from notifications.alerts.series import AllSeries, Series, read_series
 
-FORGOTTEN = "too few events to judge by for a long time"
+FORGOTTEN = "too little traffic to tell"
 
 
 @dataclass(frozen=True)

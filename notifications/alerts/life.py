@@ -18,7 +18,7 @@ class Turn(StrEnum):
     OPENED = "opened"
     RECOVERED = "recovered"
     FORGOTTEN = "forgotten"
-    "It ends, since there was nothing left to judge for a long time."
+    "It ends, since nothing could be said of it for a while."
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Alert(models.Model):
         """Why an alert is no longer open."""
 
         RECOVERED = "recovered", "back to what is expected"
-        NO_DATA = "no_data", "nothing left to judge"
+        NO_DATA = "no_data", "too little traffic to tell"
         EDITED = "edited", "the rule was edited"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

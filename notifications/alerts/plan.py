@@ -44,7 +44,7 @@ class Plan:
     def rules(self) -> Rules:
         """By what its alerts live."""
         forgets = -(-self.definition.condition.forgotten_after // self.grid.step)
-        return Rules(self.definition.recovers, max(forgets, LEAST_FORGOTTEN), self.quiet_for)
+        return Rules(self.definition.recovers, max(forgets, LEAST_FORGOTTEN, self.definition.recovers), self.quiet_for)
 
     def due(self, judged_until: datetime, now: datetime) -> range:
         """The intervals that ended after `judged_until` and whose late events are all in, by their numbers."""

@@ -81,7 +81,7 @@ class Judged:
 class Condition(ABC):
     """When a metric is off."""
 
-    forgotten_after = timedelta(days=1)
+    forgotten_after = timedelta(hours=1)
     "How long nothing could be said of a group until its alert ends."
     is_slow = False
     "Whether judging many intervals of many groups takes long."

@@ -168,15 +168,32 @@ def test_after_an_alert_a_group_is_quiet_for_as_long_as_asked_for():
     assert list(opened) == [NOON, NOON + 4 * HOUR]
 
 
-def test_an_alert_of_which_nothing_can_be_said_any_more_ends():
-    make_watched(metric={"of": {"type": "api_call"}, "figure": "max", "field": "response.status"})
+HIGHEST = {"of": {"type": "api_call"}, "figure": "max", "field": "response.status"}
+
+
+@pytest.mark.parametrize(
+    ("every", "recovers", "after"), [("hour", 1, 3 * HOUR), ("hour", 5, 5 * HOUR), ("15m", 1, HOUR), ("5m", 1, HOUR)]
+)
+def test_an_alert_ends_once_there_is_too_little_traffic_to_tell(every, recovers, after):
+    make_watched(metric=HIGHEST, every=every, recovers=recovers)
+    calls(1, NOON - 5 * MINUTE, status=500)
+    [alert] = watch_at(NOON + GRACE)
+    assert watch_at(NOON + after - MINUTE + GRACE) == []
+    watch_at(NOON + after + GRACE)
+    alert.refresh_from_db()
+    assert (alert.end, alert.resolved_at) == (Alert.End.NO_DATA, NOON + after)
+    assert alert.resolved_sentence == "too little traffic to tell"
+
+
+def test_maintenance_brings_an_alert_no_nearer_to_its_end():
+    make_watched(metric=HIGHEST)
+    make_maintenance(start=NOON + HOUR, end=NOON + 3 * HOUR)
     calls(1, NOON - HOUR, status=500)
     [alert] = watch_at(NOON + GRACE)
-    for hour in range(1, 24):
-        assert watch_at(NOON + hour * HOUR + GRACE) == []
-    watch_at(NOON + 24 * HOUR + GRACE)
+    assert watch_at(NOON + 4 * HOUR + GRACE) == []
+    watch_at(NOON + 5 * HOUR + GRACE)
     alert.refresh_from_db()
-    assert (alert.end, alert.resolved_at) == (Alert.End.NO_DATA, NOON + 24 * HOUR)
+    assert alert.resolved_at == NOON + 5 * HOUR
 
 
 # --- What is told
