@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from math import sin, tau
 from typing import Any
 
+from django.utils.timesince import timesince
+
 from cohorts.criteria.ratio import say_percent
 from notifications.channels.base import Limits
 from notifications.compose import stretch
@@ -28,7 +30,6 @@ from notifications.message import (
     encode,
     one_line,
 )
-from notifications.schedule import length
 
 LONGEST_NAME = 100
 """Characters of a rule's or a group's name in a headline."""
@@ -79,7 +80,7 @@ def with_alert_words(whole: AlertText, shown: int) -> AlertText:
 def _with_duration(alert: AlertEntry, whole: AlertText) -> AlertEntry:
     if whole.happened == Happened.OPENED:
         return alert
-    lasted = length((alert.resolved_at or whole.interval_to) - alert.opened_at)
+    lasted = timesince(alert.opened_at, alert.resolved_at or whole.interval_to).replace("\xa0", " ")
     said = f"after {lasted}" if whole.happened == Happened.RESOLVED else f"open for {lasted}"
     return replace(alert, sentence=f"{alert.sentence}, {said}")
 

@@ -260,6 +260,8 @@ def take(page: Page, shot: Shot, file: Path, viewport: dict[str, int]) -> None:
     if not page.locator("dialog[open], :popover-open").count():
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({**viewport, "height": min(max(height, viewport["height"]), TALLEST)})
+    for frame in page.locator("iframe:visible").all():  # lazy: it loads once it is seen
+        frame.content_frame.locator("body > *").first.wait_for()
     page.wait_for_timeout(300)
     page.screenshot(path=file)
 
