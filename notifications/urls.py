@@ -7,13 +7,22 @@ from rest_framework.routers import SimpleRouter
 
 from notifications.api import ChannelViewSet, DeliveryViewSet, HoldViewSet, SubscriptionViewSet
 from notifications.models import Hold
-from notifications.views import channels, charts, deliveries, holds, parts, preview, subscriptions, unsubscribe
+from notifications.views import (
+    channels,
+    charts,
+    deliveries,
+    holds,
+    new_channel,
+    parts,
+    preview,
+    subscriptions,
+    unsubscribe,
+)
 
 pages = [
     path("cohorts/<uuid:pk>/subscriptions/", parts.cohort_subscriptions, name="cohort_subscriptions"),
     path("cohorts/<uuid:pk>/channels/", parts.cohort_channels, name="cohort_channels"),
     path("cohorts/<uuid:pk>/subscriptions/new/", subscriptions.subscribe, name="subscribe"),
-    path("cohorts/<uuid:pk>/subscriptions/channel/", subscriptions.new_channel, name="new_channel_fields"),
     path("cohorts/<uuid:pk>/subscriptions/preview/", preview.preview, name="notification_preview"),
     path("cohorts/<uuid:pk>/subscriptions/test/", preview.test, name="notification_test"),
     path("mail-preview/<uuid:pk>/", preview.mail, name="mail_preview"),
@@ -24,6 +33,7 @@ pages = [
     path("subscriptions/<uuid:pk>/delete/", subscriptions.delete, name="delete_subscription"),
     path("channels/", channels.channels, name="channels"),
     path("channels/new/", channels.new_channel, name="new_channel"),
+    path("channels/new/fields/", new_channel.new_channel_fields, name="new_channel_fields"),
     path("channels/<uuid:pk>/", channels.channel, name="channel"),
     path("channels/<uuid:pk>/test/", channels.test, name="test_channel"),
     path("channels/<uuid:pk>/pause/", channels.pause, {"paused": True}, name="pause_channel"),

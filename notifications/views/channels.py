@@ -21,8 +21,8 @@ from notifications.forms import ChannelForm, channel_form, shown_back
 from notifications.models import Channel
 from notifications.rotation import NoSecret, rotate_secret
 from notifications.views.answers import done, form_again
+from notifications.views.new_channel import save_channel, show_secrets
 from notifications.views.preview import answer_test
-from notifications.views.subscriptions import save_channel, show_secrets
 
 CHANGED = "channels-changed"
 """The event by which the list renews itself."""

@@ -87,7 +87,7 @@ def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     cohort = get_object_or_404(Cohort, pk=pk)
     choice = request.POST.get("channel_choice", "")
     if choice.startswith(NEW):
-        return _test_unsaved(request, cohort, choice)
+        return answer_test_of_new(request, choice, _test_message(request, cohort))
     channel = chosen_channel(choice)
     if not request.user.has_perm("notifications.change_channel"):
         raise PermissionDenied
@@ -109,7 +109,10 @@ def answer_test(
     return render(request, "notifications/tested.html", context)
 
 
-def _test_unsaved(request: HttpRequest, cohort: Cohort, choice: str) -> HttpResponse:
+def answer_test_of_new(
+    request: HttpRequest, choice: str, message: Message | AlertText, *, is_one_of_many: bool = False
+) -> HttpResponse:
+    """Send a test to the channel that is being made in a dialog. Raises PermissionDenied."""
     if not request.user.has_perm("notifications.add_channel"):
         raise PermissionDenied
     kind = CHANNELS.get(choice.removeprefix(NEW))
@@ -120,7 +123,7 @@ def _test_unsaved(request: HttpRequest, cohort: Cohort, choice: str) -> HttpResp
         faults = [f"{_label(form, name)}{message}" for name, messages in form.errors.items() for message in messages]
         return not_sent(request, " ".join(faults))
     channel = Channel(kind=kind.kind, name=form.cleaned_data["name"], config=form.config())
-    return answer_test(request, channel, _test_message(request, cohort))
+    return answer_test(request, channel, message, is_one_of_many=is_one_of_many)
 
 
 def _label(form: Any, name: str) -> str:

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.decorators import permission_required
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from cohorts.models import Cohort, Membership
 from notifications import batching
 from notifications.channels import CHANNELS
 from notifications.channels.base import ChannelKind
 from notifications.fields import offered_fields
-from notifications.forms import NEW, ChannelForm, SubscriptionForm, channel_form, shown_back
+from notifications.forms import ChannelForm, SubscriptionForm
 from notifications.models import Channel, Subscription
 from notifications.views.answers import done, form_again, subscriptions_changed
+from notifications.views.new_channel import asked_channel, kinds_to_make, save_channel, show_secrets
 
 DIALOG = "notifications/subscribe.html"
-VERIFY = """from standardwebhooks import Webhook
-
-Webhook(secret).verify(request.body, request.headers)  # raises when it is not from here
-"""
 
 
 @permission_required("notifications.add_subscription", raise_exception=True)
@@ -40,7 +34,7 @@ def subscribe(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         form = SubscriptionForm(cohort=cohort, initial={"channel_choice": request.GET.get("channel", "")})
         return render(request, DIALOG, _dialog(request, cohort, form))
     form = SubscriptionForm(request.POST, cohort=cohort)
-    settings = _settings(request)
+    settings = asked_channel(request.POST.get("channel_choice", ""), request.POST)
     valid = form.is_valid() and (settings is None or settings.is_valid())
     made = _make(request, cohort, form, settings) if valid else None
     if made is None:
@@ -61,14 +55,6 @@ def subscription(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return answer(request, DIALOG, _dialog(request, found.cohort, form))
 
 
-@permission_required(["notifications.add_subscription", "notifications.add_channel"], raise_exception=True)
-@require_GET
-def new_channel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """The fields of a channel to be made in place; nothing for one that is there."""
-    form = _new_channel(str(request.GET.get("channel_choice", "")))
-    return render(request, "notifications/new_channel.html", {"channel_form": form})
-
-
 @permission_required("notifications.change_subscription", raise_exception=True)
 @require_POST
 def pause(request: HttpRequest, pk: uuid.UUID, paused: bool) -> HttpResponse:
@@ -87,16 +73,6 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Subscription, pk=pk)
     found.delete()
     return done("Deleted.", subscriptions_changed(found.cohort_id), close=True)
-
-
-def _settings(request: HttpRequest) -> ChannelForm | None:
-    """The form of the channel to be made in place; none for who may not, whose choice is then refused as unknown."""
-    return _new_channel(request.POST.get("channel_choice", ""), request.POST)
-
-
-def _new_channel(choice: str, data: Any = None) -> ChannelForm | None:
-    kind = CHANNELS.get(choice.removeprefix(NEW)) if choice.startswith(NEW) else None
-    return channel_form(kind, shown_back)(data, prefix="new") if kind else None
 
 
 def _make(
@@ -121,31 +97,12 @@ def _make(
         return None
 
 
-def save_channel(form: ChannelForm, request: HttpRequest, now: datetime) -> Channel:
-    """Save a new channel; the form is valid."""
-    channel: Channel = form.instance
-    channel.kind, channel.config = form.kind.kind, form.config()
-    channel.created_at, channel.created_by = now, cast(User, request.user)
-    channel.save()
-    return channel
-
-
 def _made(request: HttpRequest, made: Subscription, *, made_channel: bool) -> HttpResponse:
     event = subscriptions_changed(made.cohort_id)
     secrets = CHANNELS[made.channel.kind].shown_once(made.channel.config) if made_channel else {}
     if not secrets:
         return done(f"{made.channel.name} is told from now on.", event, close=True)
     return show_secrets(request, made.channel, secrets, event)
-
-
-def show_secrets(
-    request: HttpRequest, channel: Channel, secrets: dict[str, str], event: str, *, rotated: bool = False
-) -> HttpResponse:
-    """In the dialog, the one time that they are shown."""
-    context = {"channel": channel, "secrets": secrets, "verify": VERIFY, "rotated": rotated}
-    answer = render(request, "notifications/secret.html", context)
-    answer.headers["HX-Trigger"] = json.dumps({event: True})
-    return answer
 
 
 def _dialog(
@@ -158,9 +115,9 @@ def _dialog(
         "form": form,
         "subscription": form.instance if editing else None,
         "channels": [] if editing else _channels(cohort),
-        "kinds": [(f"{NEW}{kind.kind}", kind) for kind in CHANNELS.values()],
+        "kinds": kinds_to_make(),
         "chosen": chosen,
-        "channel_form": settings or _new_channel(chosen),
+        "channel_form": settings or asked_channel(chosen),
         "field_errors": form.errors.get("fields", []) + form.errors.get("more_fields", []),
         "fields": offered_fields(cohort, list(form["fields"].value() or []), timezone.now()),
         "more_rules": _has_more_rules(form),

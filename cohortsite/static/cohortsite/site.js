@@ -60,7 +60,12 @@
     dialog().close();
     dialog().replaceChildren(); // at once: the swap that may follow opens a dialog that has content
   });
-  document.addEventListener("close", (event) => event.target === dialog() && dialog().replaceChildren(), true);
+  document.addEventListener("close", (event) => {
+    if (event.target !== dialog()) return;
+    const then = dialog().querySelector("[data-then]")?.dataset.then;
+    dialog().replaceChildren();
+    if (then) location.assign(then);
+  }, true);
   document.addEventListener("mousedown", (event) => event.target === dialog() && dialog().close());
 
   // --- Menus: popovers, which the browser opens and closes -------------------------------------

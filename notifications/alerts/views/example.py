@@ -26,7 +26,7 @@ from notifications.channels import CHANNELS
 from notifications.channels.email import Email, readable
 from notifications.channels.webhook import Webhook
 from notifications.models import Channel
-from notifications.views.preview import answer_test, not_sent
+from notifications.views.preview import answer_test, answer_test_of_new, not_sent
 
 LONGEST_NAME = 200
 
@@ -59,12 +59,15 @@ def mail(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission_required(("alerts.view_alertrule", "notifications.change_channel"), raise_exception=True)
 def test(request: HttpRequest) -> HttpResponse:
-    """Send the example to the chosen channels and show what they answered."""
-    chosen = list(_channels(request.POST.getlist("channels")))
-    if not chosen:
+    """Send the example to the chosen channels, also to one that is not saved yet, and show what they answered."""
+    chosen, choice = list(_channels(request.POST.getlist("channels"))), request.POST.get("channel_choice", "")
+    if not chosen and not choice:
         return not_sent(request, "Choose first where to send it.")
     text = replace(_example(request.POST).text, test=True)
-    answers = [answer_test(request, channel, text, is_one_of_many=len(chosen) > 1) for channel in chosen]
+    many = len(chosen) + bool(choice) > 1
+    answers = [answer_test(request, channel, text, is_one_of_many=many) for channel in chosen]
+    if choice:
+        answers.append(answer_test_of_new(request, choice, text, is_one_of_many=many))
     return HttpResponse(b"".join(answer.content for answer in answers))
 
 

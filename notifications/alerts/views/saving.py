@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,6 +19,11 @@ from notifications.alerts.edit import create_rule, edit_rule
 from notifications.alerts.forms import RuleForm
 from notifications.alerts.models import AlertRule
 from notifications.alerts.views.access import find_rule, may_add, may_change
+from notifications.channels import CHANNELS
+from notifications.forms import ChannelForm
+from notifications.models import Channel
+from notifications.views.answers import form_again
+from notifications.views.new_channel import asked_channel, kinds_to_make, save_channel, show_secrets
 
 DIALOG = "alerts/settings.html"
 UNFINISHED = "Close this and finish the rule first: "
@@ -26,45 +32,74 @@ UNFINISHED = "Close this and finish the rule first: "
 @require_http_methods(["GET", "POST"])
 @may_add
 def save_rule(request: HttpRequest) -> HttpResponse:
-    """The dialog that saves a new rule, of the definition that is handed in."""
+    """The dialog that saves a new rule, of the definition that is handed in; who may add channels can make one here."""
     given = request.POST or request.GET
-    draft = rule_draft_in(given)
+    draft, address = rule_draft_in(given), reverse("save_alert_rule")
     if request.method == "GET":
         form = RuleForm(initial={"name": given.get("name", "")})
-        return render(request, DIALOG, _context(form, reverse("save_alert_rule"), draft=draft))
-    form = RuleForm(request.POST)
-    if form.is_valid() and isinstance(draft.parsed, Definition):
-        made = create_rule(
-            {
-                **form.values(),
-                "definition": draft.document,
-                "time_zone": draft.time_zone,
-                "created_by": request.user,
-            },
-            now=timezone.now(),
-            channels=form.cleaned_data["channels"],
-        )
+        return render(request, DIALOG, _context(form, address, draft=draft))
+    form, settings = RuleForm(request.POST), _settings(request)
+    if _is_valid(request, form, settings) and isinstance(draft.parsed, Definition):
+        now, own = timezone.now(), {"definition": draft.document, "time_zone": draft.time_zone}
+        with transaction.atomic():
+            made = save_channel(settings, request, now) if settings else None
+            values = {**form.values(), **own, "created_by": request.user}
+            rule = create_rule(values, now=now, channels=_channels(form, made))
         messages.success(request, "Saved. What ends from now on is judged.")
-        return HttpResponse(headers={"HX-Redirect": reverse("alert_rule", args=[made.pk])})
-    return render(request, DIALOG, _context(form, reverse("save_alert_rule"), draft=draft), status=422)
+        page = reverse("alert_rule", args=[rule.pk])
+        return _secrets(request, made, then=page) or HttpResponse(headers={"HX-Redirect": page})
+    return form_again(request, DIALOG, _context(form, address, settings, draft=draft))
 
 
 @require_http_methods(["GET", "POST"])
 @may_change
 def rule_settings(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The dialog that changes them for a rule that is there."""
-    rule = find_rule(pk)
-    form = RuleForm(request.POST or None, instance=rule)
-    if request.method == "POST" and form.is_valid():
-        edit_rule(rule, form.values(), now=timezone.now(), channels=form.cleaned_data["channels"])
+    rule, address = find_rule(pk), reverse("alert_rule_settings", args=[pk])
+    if request.method == "GET":
+        return render(request, DIALOG, _context(RuleForm(instance=rule), address, rule=rule))
+    form, settings = RuleForm(request.POST, instance=rule), _settings(request)
+    if _is_valid(request, form, settings):
+        now = timezone.now()
+        with transaction.atomic():
+            made = save_channel(settings, request, now) if settings else None
+            edit_rule(rule, form.values(), now=now, channels=_channels(form, made))
         messages.success(request, "Saved.")
-        return HttpResponse(headers={"HX-Refresh": "true"})
-    context = _context(form, reverse("alert_rule_settings", args=[pk]), rule=rule)
-    return render(request, DIALOG, context, status=422 if form.is_bound else 200)
+        page = reverse("alert_rule", args=[pk])
+        return _secrets(request, made, then=page) or HttpResponse(headers={"HX-Refresh": "true"})
+    return form_again(request, DIALOG, _context(form, address, settings, rule=rule))
+
+
+def _settings(request: HttpRequest) -> ChannelForm | None:
+    return asked_channel(request.POST.get("channel_choice", ""), request.POST)
+
+
+def _is_valid(request: HttpRequest, form: RuleForm, settings: ChannelForm | None) -> bool:
+    """Whether the rule, and the channel if one is to be made, can be saved; notes on the forms why not."""
+    valid = form.is_valid() and (settings is None or settings.is_valid())
+    if settings is not None and not request.user.has_perm("notifications.add_channel"):
+        form.add_error("channels", "You may not add channels. Choose those that are there.")
+        return False
+    return valid
+
+
+def _channels(form: RuleForm, made: Channel | None) -> list[Channel]:
+    return [*form.cleaned_data["channels"], *([made] if made else [])]
+
+
+def _secrets(request: HttpRequest, made: Channel | None, then: str) -> HttpResponse | None:
+    """What is shown once of a channel that was made, if there is anything."""
+    secrets = CHANNELS[made.kind].shown_once(made.config) if made else {}
+    return show_secrets(request, made, secrets, then=then) if made and secrets else None
 
 
 def _context(
-    form: RuleForm, address: str, *, draft: RuleDraft | None = None, rule: AlertRule | None = None
+    form: RuleForm,
+    address: str,
+    settings: ChannelForm | None = None,
+    *,
+    draft: RuleDraft | None = None,
+    rule: AlertRule | None = None,
 ) -> dict[str, Any]:
     chosen = {str(value) for value in form["channels"].value() or []}
     return {
@@ -74,4 +109,7 @@ def _context(
         "draft": draft,
         "problem": f"{UNFINISHED}{draft.fault_text}" if draft and draft.fault else "",
         "channels": [(each, str(each.pk) in chosen) for each in form.fields["channels"].queryset],  # type: ignore[attr-defined]
+        "kinds": kinds_to_make(),
+        "new_kind": settings.kind if settings else None,
+        "channel_form": settings,
     }

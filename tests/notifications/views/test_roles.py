@@ -63,11 +63,12 @@ def addresses(settings):
             "suppressions",
             "deliveries",
             "new_channel",
+            "new_channel_fields",
             "replay_deliveries",
             "replay_all_deliveries",
         ):
             return reverse(view)
-        about = {"cohort_subscriptions": "cohort", "cohort_channels": "cohort", "new_channel_fields": "cohort"}
+        about = {"cohort_subscriptions": "cohort", "cohort_channels": "cohort"}
         about |= {"subscribe": "cohort"}
         kind = about.get(view) or next((kind for kind in ids if kind in view), "cohort")
         return reverse(view, args=[ids[kind]])

@@ -16,7 +16,7 @@ from ingest.columns import open_columns
 from notifications.alerts import replay
 from notifications.alerts.conditions.static import Static
 from notifications.alerts.models import Alert, AlertRule
-from tests.factories import make_channel, make_company, make_event, make_user
+from tests.factories import make_company, make_event, make_user
 from tests.notifications.alerts.builder_forms import inputs_of, of
 from tests.notifications.alerts.rows import HOUR, OVER_100, make_alert, make_rule
 
@@ -138,42 +138,6 @@ def test_a_sum_that_was_made_up_harms_nobody(client_as, events, monkeypatch, fou
     assert client_as("Viewer").post("/alert-rules/try/?part=99999999", handed_on(rule)).status_code == 200
 
 
-def test_a_new_rule_is_saved_with_whom_it_tells(client_as):
-    channel = make_channel(name="On call")
-    client = client_as("Analyst")
-    dialog = client.get("/alert-rules/save/", {**handed_on(FEW), "name": "Many calls"})
-    assert "On call" in words(dialog)
-    assert 'value="Many calls"' in dialog.content.decode()
-    given = {"name": "Many calls", "channels": [channel.pk], "reminder": "1h", "tells_resolved": "on"}
-    answer = client.post("/alert-rules/save/", {**handed_on(FEW), **given})
-    rule = AlertRule.objects.get()
-    assert answer.headers["HX-Redirect"] == reverse("alert_rule", args=[rule.pk])
-    assert (rule.name, rule.definition, rule.reminder, rule.tells_resolved) == ("Many calls", FEW, HOUR, True)
-    assert list(rule.channels.all()) == [channel]
-    assert rule.created_by is not None
-
-
-def test_a_rule_without_a_name_or_with_an_unknown_channel_is_refused_and_what_was_chosen_stays(client_as):
-    channel = make_channel(name="On call")
-    client = client_as("Analyst")
-    answer = client.post("/alert-rules/save/", {**handed_on(FEW), "name": "", "channels": [channel.pk]})
-    assert answer.status_code == 422
-    assert "This field is required" in words(answer)
-    assert re.search(rf'value="{channel.pk}"\s+checked', answer.content.decode())
-    for wrong in ("nonsense", "6f0d5ea2-6d0f-4d0c-9a53-0a4d4be4d3a4"):
-        assert (
-            client.post("/alert-rules/save/", {**handed_on(FEW), "name": "A", "channels": [wrong]}).status_code == 422
-        )
-    assert not AlertRule.objects.exists()
-
-
-def test_an_unfinished_rule_is_not_saved(client_as):
-    client = client_as("Analyst")
-    broken = handed_on({**FEW, "every": "fortnight"})
-    assert "finish the rule first" in words(client.get("/alert-rules/save/", broken))
-    assert client.post("/alert-rules/save/", {**broken, "name": "A"}).status_code == 422
-
-
 def test_an_edit_begins_anew_and_ends_what_is_open(client_as, now):
     rule = make_rule(now=now)
     make_alert(rule)
@@ -222,21 +186,6 @@ def test_a_rule_that_does_not_work_is_not_saved(client_as, now):
     )
     assert answer.status_code == 422
     assert "The rule does not work yet" in words(answer)
-
-
-def test_settings_are_changed_without_touching_the_definition(client_as, now):
-    old, new = make_channel(name="Old"), make_channel(name="New")
-    rule = make_rule(old, now=now)
-    make_alert(rule)
-    client = client_as("Analyst")
-    address = reverse("alert_rule_settings", args=[rule.pk])
-    assert re.search(rf'value="{old.pk}"\s+checked', client.get(address).content.decode())
-    given = {"name": "Renamed", "channels": [new.pk], "quiet_for": "4h", "key": "renamed"}
-    assert client.post(address, given).headers["HX-Refresh"]
-    rule.refresh_from_db()
-    assert (rule.name, rule.key, rule.quiet_for, rule.tells_resolved) == ("Renamed", "renamed", 4 * HOUR, False)
-    assert list(rule.channels.all()) == [new]
-    assert Alert.objects.get().is_open
 
 
 def test_a_duplicate_begins_as_the_rule_reads(client_as, now):
