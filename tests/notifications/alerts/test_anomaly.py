@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifications.alerts.anomaly import DAY, judge, memory
+from tests.alert_reference.anomaly import look_at
 
 STEP = 900.0
 A_DAY = round(DAY / STEP)
@@ -114,3 +115,24 @@ def test_the_newest_intervals_alone_are_judged_as_with_all_others(step: float, f
     whole, newest = judge(values, step, first=first), judge(values, step, first=first, since=len(values) - 7)
     for name in ("score", "low", "high", "seen", "averaged"):
         np.testing.assert_array_equal(getattr(whole, name)[-7:], getattr(newest, name)[-7:])
+
+
+@settings(deadline=None, max_examples=10)
+@given(
+    seed=st.integers(0, 10_000),
+    step=st.sampled_from([3_600.0, 86_400.0, 604_800.0]),
+    first=st.integers(0, 100),
+    length=st.integers(40, 900),
+)
+def test_every_interval_is_judged_as_a_plain_evaluator_would(seed, step, first, length):
+    chance = np.random.default_rng(seed)
+    season = 1 + np.sin(2 * np.pi * np.arange(length) / max(2, DAY / step))
+    values = chance.poisson(4, length) * season
+    values[chance.random(length) < 0.05] *= 5
+    values[chance.random(length) < 0.1] = np.nan
+    judged = judge(values, step, "high", first)
+    for end in range(length - 5, length):
+        plain = look_at([None if np.isnan(value) else value for value in values[: end + 1]], first + end, step, "high")
+        found = [judged.score[end], judged.low[end], judged.high[end]]
+        expected = [0, np.nan, np.nan] if plain is None else [plain.score, plain.low, plain.high]
+        assert found == pytest.approx(expected, abs=1e-6, nan_ok=True)
