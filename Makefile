@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 EXAMPLES ?= 1000
 MINUTES ?= 5
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format properties fuzz faults chaos fairness bench screenshots clean
+.PHONY: help install demo test lint types format properties fuzz faults chaos fairness collect kills memory bench screenshots clean
 
 help:  ## Say what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -51,6 +51,18 @@ chaos: $(INSTALLED)  ## Kill processes at random for MINUTES on both databases, 
 fairness: $(INSTALLED)  ## Measure whether a destination that hangs holds up nine others
 	$(BIN)/python -m benchmarks.fairness --database sqlite
 	$(BIN)/python -m benchmarks.fairness --database postgresql
+
+collect: $(INSTALLED)  ## Measure how fast the collector accepts events, beside raw COPY (five minutes)
+	$(BIN)/python -m benchmarks.collector.speed --database postgresql
+	$(BIN)/python -m benchmarks.collector.speed --database sqlite
+
+kills: $(INSTALLED)  ## Kill the site's processes while events are sent: is any lost? (eight minutes)
+	$(BIN)/python -m benchmarks.collector.kills --database postgresql
+	$(BIN)/python -m benchmarks.collector.kills --database sqlite
+
+memory: $(INSTALLED)  ## Measure the memory of the site's processes under hostile load (25 minutes)
+	$(BIN)/python -m benchmarks.collector.memory --database postgresql
+	$(BIN)/python -m benchmarks.collector.memory --database sqlite
 
 fuzz: $(INSTALLED)  ## Send the collector much more hostile input than the tests do
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/ingest/test_fuzz.py -q

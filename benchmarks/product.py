@@ -21,7 +21,15 @@ ROOT = Path(__file__).parent.parent
 
 def use_home(home: Path) -> None:
     """Give the processes started from now on a data directory of their own, and the product's default settings."""
-    for name in ("DATABASE_URL", "EVENTS_URL", "DEBUG", "KEPT_BODY_PATHS", "COLUMNS_MEMORY", "COLUMNS_THREADS"):
+    for name in (
+        "DATABASE_URL",
+        "EVENTS_URL",
+        "DEBUG",
+        "KEPT_BODY_PATHS",
+        "DROPPED_BODY_PATHS",
+        "COLUMNS_MEMORY",
+        "COLUMNS_THREADS",
+    ):
         os.environ.pop(name, None)
     os.environ.update(
         READ_DOT_ENV="false",

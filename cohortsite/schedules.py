@@ -21,6 +21,7 @@ from django_q.tasks import async_task
 from cohortsite import presence
 from cohortsite.models import WORKER, Heartbeat
 from cohortsite.pipeline import Unit, UnitKind, due_units, run_unit
+from ingest.known_routes import forget_routes
 from ingest.rejections import prune_rejections
 
 logger = logging.getLogger(__name__)
@@ -124,10 +125,11 @@ def abandoned(now: datetime) -> list[int]:
 
 
 def clear_queue(now: datetime) -> None:
-    """Forget the tasks of dead workers, whose work is found again, old failures and old rejections."""
+    """Forget the tasks of dead workers, whose work is found again, old failures, rejections and routes."""
     OrmQ.objects.filter(pk__in=abandoned(now)).delete()
     Task.objects.filter(success=False, stopped__lt=now - KEPT).delete()
     prune_rejections(now)
+    forget_routes(now)
 
 
 def start(now: datetime) -> None:

@@ -140,6 +140,8 @@ COLUMNS_MEMORY = env.str("COLUMNS_MEMORY", default="1GB")
 COLUMNS_THREADS = env.int("COLUMNS_THREADS", default=2)
 KEPT_BODY_PATHS: list[str] = env.list("KEPT_BODY_PATHS", default=[])
 """Body fields to store, e.g. `request.body.order.amount`; bodies are dropped otherwise."""
+DROPPED_BODY_PATHS: list[str] = env.list("DROPPED_BODY_PATHS", default=[])
+"""Body fields below those that are never stored, e.g. `request.body.order.card`."""
 
 # --- Schedule ---------------------------------------------------------------------------------
 

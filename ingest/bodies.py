@@ -1,4 +1,8 @@
-"""What is kept of request and response bodies: only the paths that the administrator lists in KEPT_BODY_PATHS."""
+"""What is kept of request and response bodies: only the paths that the administrator lists in KEPT_BODY_PATHS,
+without those in DROPPED_BODY_PATHS.
+
+This happens before anything is stored: what is not kept is not in the inbox either.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,8 @@ def keep_body(side: str, message: dict[str, Any], fields: dict[str, Any]) -> Non
         _copy(path, body, kept)
     if kept:
         fields["body"] = without_nulls(kept, f"{side}.body")
+        for path in _paths(side, tuple(settings.DROPPED_BODY_PATHS)):
+            _drop(path, fields["body"])
 
 
 @lru_cache(maxsize=64)
@@ -50,3 +56,17 @@ def _copy(path: list[str], source: Any, target: dict[str, Any]) -> None:
         for name in parents:
             target = target.setdefault(name, {})
         target[last] = source[last]
+
+
+def _drop(path: list[str], value: Any) -> None:
+    """Delete what is at the path, in every object of an array on the way, and also under a key that holds dots."""
+    if type(value) is list:
+        for each in value:
+            _drop(path, each)
+    elif type(value) is dict:
+        for length in range(1, len(path) + 1):
+            key = ".".join(path[:length])
+            if length == len(path):
+                value.pop(key, None)
+            elif key in value:
+                _drop(path[length:], value[key])

@@ -88,6 +88,7 @@ class CollectorView(APIView):
             answer = self._answer(request)
         except Exception as fault:
             answer = plain_answer(fault, self)
+        answer.headers["Content-Length"] = str(len(answer.content))
         for name, value in HEADERS.items():
             answer.headers[name] = value
         return answer

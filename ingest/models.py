@@ -136,6 +136,17 @@ class Event(models.Model):
         return f"{self.type} {self.pk}"
 
 
+class Route(models.Model):
+    """A route template that was made of addresses, for senders that give none (`ingest.known_routes`)."""
+
+    path = models.CharField(max_length=200, primary_key=True)
+    seen_on = models.DateField()
+    "The last day (UTC) on which a call with it was received."
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class SealQueue(models.Model):
     """The rows that are not yet in the columnar copy; a row leaves when its segment is published.
 
@@ -152,11 +163,14 @@ class SealQueue(models.Model):
     source = models.CharField(max_length=14, choices=Source.choices)
     row = models.BigIntegerField()
     "Primary key of the Event, CustomerVersion or Customer, or of one that was erased and has to leave the copy."
-    segment = models.ForeignKey("Segment", null=True, on_delete=models.PROTECT, related_name="queue")
+    segment = models.ForeignKey("Segment", null=True, on_delete=models.PROTECT, related_name="queue", db_index=False)
     "The segment that these rows will be in; none while they wait for one."
 
     class Meta:
         verbose_name_plural = "seal queue"
+        indexes = [  # nobody looks for what waits by it, and so to queue a row costs nothing here
+            models.Index(fields=["segment"], name="queue_of_segment", condition=models.Q(segment__isnull=False))
+        ]
 
 
 class Segment(models.Model):

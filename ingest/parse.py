@@ -53,6 +53,8 @@ class EventRecord(msgspec.Struct, gc=False, tag_field="is", tag="event"):
     fields: dict[str, Any]
     anonymous: bool = False
     "Whether `user_id` is the anonymous id of a visitor."
+    templated: bool = False
+    "Whether the route was made of the address."
 
 
 class ProfileRecord(msgspec.Struct, gc=False, tag_field="is", tag="profile"):
@@ -197,6 +199,7 @@ def _event_record(
         weight=weight_number(item.get("weight")) if type_ == API_CALL else 1,
         fields=fields,
         anonymous=user_id is None,
+        templated="route" in fields.get("request", ()) and not item["request"].get("route"),
     )
 
 
@@ -223,7 +226,7 @@ def _response_fields(response: dict[str, Any]) -> dict[str, Any]:
 def _action_request_fields(request: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     _put_texts(fields, request, ("verb", "uri", "route", "ip_address"), "request.")
-    if "uri" in fields and "route" not in fields:
+    if "uri" in fields and not fields.get("route"):
         fields["route"] = route_of(fields["uri"])
     user_agent = text(request.get("user_agent_string"), "request.user_agent_string")
     if user_agent is not None:

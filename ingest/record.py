@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from ingest.known_routes import known_routes
 from ingest.landing import land_events
 from ingest.models import Customer, CustomerKind, SealQueue
 from ingest.parse import EventRecord, ProfileRecord, Record
 from ingest.profiles import record_profiles
+from ingest.routes import OTHERS
 from ingest.rows import among, chunks, insert_rows, json_parameter, parameters, queue_for_sealing, time_parameter
 from ingest.visitors import Known, lock_visitors, mark_identified, merge_visitors
 
@@ -77,6 +79,7 @@ def _record_events(cursor: CursorWrapper, events: Iterable[EventRecord], custome
     first_of_key: dict[bytes, EventRecord] = {}
     for event in events:
         first_of_key.setdefault(event.key, event)
+    routes = known_routes(first_of_key.values())
     as_kept = cache(time_parameter)  # what comes in one request shares its time of receipt
     rows = []
     for event in first_of_key.values():
@@ -84,9 +87,16 @@ def _record_events(cursor: CursorWrapper, events: Iterable[EventRecord], custome
         received_at = time if event.received_at is event.time else as_kept(event.received_at)
         user = customers[USER, event.user_id] if event.user_id else None
         company = customers[COMPANY, event.company_id] if event.company_id else None
-        fields = json_parameter(event.fields)
+        fields = json_parameter(_fields(event, routes))
         rows.append((event.key, event.type, time, received_at, user, company, event.weight, fields))
     return land_events(cursor, rows)
+
+
+def _fields(event: EventRecord, routes: Container[str]) -> dict[str, Any]:
+    """As they are stored: a route that was made of the address only if it is one of these."""
+    if not event.templated or event.fields["request"]["route"] in routes:
+        return event.fields
+    return event.fields | {"request": event.fields["request"] | {"route": OTHERS}}
 
 
 def _resolve_customers(cursor: CursorWrapper, records: Iterable[Record]) -> Known:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+OTHERS = "(other routes)"
+"""Stands for the template of a call where there are too many of them (`ingest.known_routes`), or it is too long."""
+LONGEST = 200
 _HOST = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
 _HEX = "[0-9A-Fa-f]"
 _ID = re.compile(
@@ -12,7 +15,11 @@ _ID = re.compile(
 
 
 def route_of(uri: str) -> str:
-    """The path without host, query and fragment, in which segments that look like ids became `:id`."""
+    """The path without host, query and fragment, in which segments that look like ids became `:id`.
+
+    At most LONGEST characters, else OTHERS.
+    """
     host = _HOST.match(uri)
     path = (uri[host.end() :] if host else uri).partition("#")[0].partition("?")[0]
-    return _ID.sub(":id", path) or "/"
+    route = _ID.sub(":id", path) or "/"
+    return route if len(route) <= LONGEST else OTHERS

@@ -15,6 +15,31 @@ from tests.factories import make_api_key
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDRESS = "https://cohorts.example.com"
 
+SITE = """
+class User:
+    company_id = "67890"
+    def get_username(self):
+        return "12345"
+
+def sign_in(get_response):
+    def answer(request):
+        request.user = User()
+        return get_response(request)
+    return answer
+
+MIDDLEWARE = ["__main__.sign_in"]
+"""
+CALL_SITE = """
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import JsonResponse
+from django.urls import path
+
+urlpatterns = [path("orders/<int:id>", lambda request, id: JsonResponse({"id": id}))]
+settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="site", ROOT_URLCONF=__name__, MIDDLEWARE=MIDDLEWARE,
+                   MOESIF_MIDDLEWARE=MOESIF_MIDDLEWARE)
+application = get_wsgi_application()
+"""
 CALL_WSGI = """
 from wsgiref.util import setup_testing_defaults
 environ = {"PATH_INFO": "/orders/42", "HTTP_X_USER": "12345", "HTTP_X_COMPANY": "67890",
@@ -40,11 +65,13 @@ const server = app.listen(0, () => fetch(`http://127.0.0.1:${server.address().po
 
 @dataclass(frozen=True)
 class Client:
-    """A snippet, told by a text in it, what is done with the app that it makes, and what it says of whom."""
+    """A snippet, told by a text in it, what stands before it in the app, what is done with the app that it makes, and
+    what it says of whom."""
 
     language: str
     containing: str
     then: str = ""
+    before: str = ""
     said: tuple[tuple[str, str, str], ...] = ()
     "(kind of customer, place in its profile, value)"
 
@@ -53,6 +80,7 @@ PLAN = ("user", "metadata.plan", "free")
 SUBSCRIBED = ("company", "subscription.status", "active")
 CALLS = {
     "moesifapi for Python": Client("python", "MoesifAPIClient", said=(PLAN, SUBSCRIBED)),
+    "moesifdjango": Client("python", "moesifdjango", CALL_SITE + CALL_WSGI, before=SITE),
     "moesifwsgi": Client("python", "moesifwsgi", CALL_WSGI),
     "moesifasgi": Client("python", "moesifasgi", CALL_ASGI),
     "OpenTelemetry": Client("python", "OTLPSpanExporter"),
@@ -67,7 +95,7 @@ TRACKERS = {
 
 
 def code_of(client: Client, address: str) -> str:
-    return snippet(client.language, client.containing).replace(ADDRESS, address) + client.then
+    return client.before + snippet(client.language, client.containing).replace(ADDRESS, address) + client.then
 
 
 def profile_of(kind: str, path: str) -> object:

@@ -19,8 +19,9 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from ingest import collector, decode, keys
+from ingest.arrivals import record_arrivals
 from ingest.keys import find_key, make_key, revoke_key
-from ingest.models import ApiKey, Customer, CustomerVersion, Event, Scope, SealQueue
+from ingest.models import ApiKey, Arrival, Customer, CustomerVersion, Event, Scope, SealQueue
 from tests.factories import make_api_key
 from tests.ingest.items import action, event, gzipped, send
 
@@ -393,15 +394,22 @@ def test_rejected_items_are_logged_by_key_without_their_values(client, collector
     assert collector_key not in caplog.text
 
 
-def test_secrets_are_never_stored(client, collector_key):
+def test_secrets_are_never_stored(client, collector_key, settings):
+    """Not even in the inbox."""
+    settings.KEPT_BODY_PATHS, settings.DROPPED_BODY_PATHS = ["request.body.order"], ["request.body.order.card"]
     headers = dict.fromkeys(("Authorization", "COOKIE", "x-api-key", "Proxy-Authorization", "X-Auth-Token"), "canary")
     sent = event(
         user_id="u1",
-        request={"headers": headers, "body": {"password": "canary"}},
+        request={"headers": headers, "body": {"password": "canary", "order": {"card": "canary", "amount": 5}}},
         response={"headers": {"Set-Cookie": ["canary"]}, "body": {"token": "canary"}},
     )
-    send(client, "/v1/events", sent, collector_key)
-    assert "canary" not in json.dumps(Event.objects.get().fields)
+    key = {"X-Moesif-Application-Id": collector_key}
+    assert client.post("/v1/events", json.dumps(sent), content_type="application/json", headers=key).status_code == 201
+    assert b"canary" not in bytes(Arrival.objects.get().content)
+    record_arrivals()
+    stored = Event.objects.get().fields
+    assert stored["request"]["body"] == {"order": {"amount": 5}}
+    assert "canary" not in json.dumps(stored)
 
 
 @contextmanager

@@ -297,6 +297,25 @@ def test_listed_body_paths_are_kept(now, settings):
     assert fields["response"]["body"] == {"ok": False}
 
 
+def test_listed_body_paths_are_dropped_from_what_is_kept(now, settings):
+    settings.KEPT_BODY_PATHS = ["request.body.order", "response.body.order"]
+    settings.DROPPED_BODY_PATHS = [
+        "request.body.order.card.number",
+        "request.body.order.items.note",
+        "request.body.gone",
+    ]
+    order = {
+        "amount": 5,
+        "card": {"number": "canary", "kind": "debit"},
+        "card.number": "canary",
+        "items": [{"sku": 1, "note": "canary"}, [{"note": "canary"}], "note"],
+    }
+    fields = parse_event(event(request={"body": {"order": order}}, response={"body": {"order": order}}), now).fields
+    kept = {"amount": 5, "card": {"kind": "debit"}, "items": [{"sku": 1}, [{}], "note"]}
+    assert fields["request"]["body"] == {"order": kept}
+    assert fields["response"]["body"] == {"order": order}
+
+
 @pytest.mark.parametrize(
     "message",
     [

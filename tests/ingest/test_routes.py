@@ -36,6 +36,9 @@ from ingest.routes import route_of
         ("/a?b#c?d", "/a"),
         ("/a#b?c", "/a"),
         ("/42\n", "/42\n"),
+        ("/" + "a" * 199, "/" + "a" * 199),
+        ("/" + "a" * 200, "(other routes)"),
+        ("/a/" + "123/" * 100, "(other routes)"),
     ],
 )
 def test_ids_in_the_path_become_id(uri, route):
