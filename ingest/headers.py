@@ -8,13 +8,13 @@ from typing import Any
 
 _SENSITIVE = re.compile(
     "authorization|authentication|cookie|token|secret|passw|credential|csrf|xsrf|jwt|signature"
-    "|api-?key|access-?key|auth-?key|private-?key|x-auth|application-id",
+    "|(api|access|auth|private)[-_]?key|x-auth|application-id",
 )
 
 
 @lru_cache(maxsize=4096)
 def stored_name(name: str) -> str | None:
-    """The lower-case name, or none for a field that may carry a secret and is never stored."""
+    """The lower-case name, or none for a field or parameter that may carry a secret and is never stored."""
     lower = name.lower()
     return None if _SENSITIVE.search(lower) else lower
 

@@ -18,6 +18,7 @@ from ingest.models import CustomerKind, EventType
 from ingest.routes import route_of
 from ingest.subscriptions import SUBSCRIPTION_TIMES
 from ingest.timestamps import parse_time
+from ingest.uris import stored_uri
 from ingest.values import (
     identifier,
     object_or_none,
@@ -207,7 +208,7 @@ def _request_fields(request: dict[str, Any]) -> dict[str, Any]:
     uri = required_text(request.get("uri"), "request.uri")
     fields: dict[str, Any] = {
         "verb": required_text(request.get("verb"), "request.verb"),
-        "uri": uri,
+        "uri": stored_uri(uri),
         "route": text(request.get("route"), "request.route") or route_of(uri),
     }
     _put_texts(fields, request, ("ip_address", "api_version"), "request.")
@@ -226,8 +227,9 @@ def _response_fields(response: dict[str, Any]) -> dict[str, Any]:
 def _action_request_fields(request: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     _put_texts(fields, request, ("verb", "uri", "route", "ip_address"), "request.")
-    if "uri" in fields and not fields.get("route"):
-        fields["route"] = route_of(fields["uri"])
+    if "uri" in fields:
+        fields["route"] = fields.get("route") or route_of(fields["uri"])
+        fields["uri"] = stored_uri(fields["uri"])
     user_agent = text(request.get("user_agent_string"), "request.user_agent_string")
     if user_agent is not None:
         fields["headers"] = {"user-agent": user_agent}

@@ -30,8 +30,8 @@ KILLS = """## Killed workers
 Every so often a worker gets SIGKILL while cycles run one after the other. Senders repeat what was not answered. Each
 event answered 201 is looked up by its transaction id among the rows and in the columns.
 
-| database | minutes | kills | cycles | accepted events | unanswered requests | refused | lost | doubled |
-|---|---|---|---|---|---|---|---|---|
+| database | minutes | kills | cycles | accepted | unanswered requests | refused | lost | not in the columns | doubled |
+|---|---|---|---|---|---|---|---|---|---|
 """
 MEMORY = """## Memory
 
@@ -81,7 +81,7 @@ def _speed(database: str, run: Found) -> Iterator[str]:
 
 
 def _kills(database: str, run: Found) -> Iterator[str]:
-    names = ("minutes", "kills", "cycles", "accepted", "unanswered", "refused", "lost", "doubled")
+    names = ("minutes", "kills", "cycles", "accepted", "unanswered", "refused", "lost", "lost_in_columns", "doubled")
     yield f"| {database} | " + " | ".join(f"{run[name]:,g}" for name in names) + " |"
 
 

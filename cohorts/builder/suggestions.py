@@ -118,8 +118,9 @@ def _is_free(path: str) -> bool:
 
 
 def _field_option(path: str, seen: FieldSeen) -> Option:
-    types = sorted(seen.rows, key=lambda type_: -seen.rows[type_])
-    return Option(path, path, words=path, note=", ".join(labels.TYPES[type_] for type_ in types), type=seen.type)
+    types = [labels.TYPES[type_] for type_ in sorted(seen.rows, key=lambda type_: -seen.rows[type_])]
+    note = types[0] if len(types) == 1 else f"varies: {', '.join(types)}"
+    return Option(path, path, words=path, note=note, type=seen.type)
 
 
 def _fields(owner: CustomerKind | None, now: datetime) -> Sequence[FieldSeen]:

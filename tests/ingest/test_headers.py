@@ -26,7 +26,7 @@ def test_names_are_lower_case_and_values_text():
 
 SENSITIVE = (
     "Authorization AUTHORIZATION Proxy-Authorization Cookie Set-Cookie X-Api-Key apikey X-Auth-Token X-CSRFToken "
-    "X-Amz-Security-Token X-Moesif-Application-Id X-Hub-Signature Client-Secret X-Auth-User"
+    "X-Amz-Security-Token X-Moesif-Application-Id X-Hub-Signature Client-Secret X-Auth-User X_Api_Key"
 )
 
 

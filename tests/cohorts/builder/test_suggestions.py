@@ -43,6 +43,13 @@ def test_well_known_fields_come_with_their_names_and_those_of_the_data_with_thei
     assert not any(name.startswith(("company.", "Company: ")) for name, _ in fields(COMPANY))
 
 
+def test_a_field_whose_type_varies_is_shown_as_such_most_frequent_first(data):
+    for number, plan in enumerate(["pro", 1, 2, 3]):
+        make_user(f"v{number}", metadata={"mixed": plan})
+    open_columns().seal(NOON)
+    assert ("metadata.mixed", "varies: number, text") in fields()
+
+
 def test_fields_of_events_are_others(data):
     offered = fields(of_events=True)
     assert ("Response status", "number") in offered
