@@ -14,8 +14,8 @@ from django.db.models import Max, QuerySet
 
 from ingest.models import Arrival
 from ingest.packing import pack, unpack
-from ingest.parse import Record
 from ingest.record import record, retried
+from ingest.records import Record
 from ingest.turns import turn_to_write
 
 logger = logging.getLogger(__name__)

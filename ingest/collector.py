@@ -24,12 +24,13 @@ from rest_framework.views import APIView
 from ingest import schema
 from ingest.accept import accept
 from ingest.authentication import sender_of
-from ingest.decode import MAX_WIRE, decode_body, inflate
+from ingest.decode import MAX_WIRE, Rejected, decode_body, inflate
 from ingest.limits import count_items
 from ingest.models import ApiKey
 from ingest.packing import pack
-from ingest.parse import PARSERS, Record, Rejected
+from ingest.parse import PARSERS
 from ingest.problems import Problem, plain_answer
+from ingest.records import Record
 from ingest.rejections import record_rejections
 from ingest.values import clean
 

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from ingest.models import Route
-from ingest.parse import EventRecord
+from ingest.records import EventRecord
 from ingest.routes import OTHERS
 from ingest.rows import chunks
 

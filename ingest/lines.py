@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ingest.decode import decode_item
-from ingest.parse import EXPECTED_TIME, PARSERS, EventRecord, Record, Rejected, parse_action
+from ingest.decode import Rejected, decode_item
+from ingest.parse import EXPECTED_TIME, PARSERS, parse_action
+from ingest.records import EventRecord, Record
 from ingest.timestamps import EARLIEST, parse_time
 
 _EXPECTED = (

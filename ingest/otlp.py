@@ -18,9 +18,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtobufSpan
 
 from ingest.decode import MAX_ITEM, Rejected, check_values, decode_item
 from ingest.headers import stored_name
-from ingest.parse import EventRecord, parse_event
+from ingest.parse import parse_event
 from ingest.problems import Problem
 from ingest.protobuf import Damaged, Fields, TooMany
+from ingest.records import EventRecord
 from ingest.values import shown
 
 SERVER = 2

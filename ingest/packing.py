@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ingest.parse import EventRecord, ProfileRecord, Record
+from ingest.records import EventRecord, ProfileRecord, Record
 
 PIECE = 2_000_000
 """Bytes after which another piece begins."""

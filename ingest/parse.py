@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from ingest.decode import Rejected
 from ingest.fields import CAMPAIGN
 from ingest.headers import stored_headers
 from ingest.models import CustomerKind, EventType
+from ingest.records import EventRecord, ProfileRecord, Record
 from ingest.routes import route_of
 from ingest.subscriptions import SUBSCRIPTION_TIMES
 from ingest.timestamps import parse_time
@@ -30,8 +31,6 @@ from ingest.values import (
     without_nulls,
 )
 
-__all__ = ["PARSERS", "EventRecord", "ProfileRecord", "Record", "Rejected"]
-
 FUTURE = timedelta(hours=24)
 """A time further ahead of receipt than this is a wrong clock: the time of receipt stands for it."""
 EXPECTED_TIME = 'expected a time such as "2026-03-01T12:00:00Z"'
@@ -39,40 +38,6 @@ API_CALL, ACTION = EventType.API_CALL.value, EventType.ACTION.value
 USER, COMPANY = CustomerKind.USER.value, CustomerKind.COMPANY.value
 _TRANSACTION_HEADER = "x-moesif-transaction-id"
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
-
-
-class EventRecord(msgspec.Struct, gc=False, tag_field="is", tag="event"):
-    """One API call or action. `fields` is nested by the names of criteria fields, as `Event.fields` is."""
-
-    type: str
-    key: bytes
-    time: datetime
-    received_at: datetime
-    user_id: str | None
-    company_id: str | None
-    weight: int
-    fields: dict[str, Any]
-    anonymous: bool = False
-    "Whether `user_id` is the anonymous id of a visitor."
-    templated: bool = False
-    "Whether the route was made of the address."
-
-
-class ProfileRecord(msgspec.Struct, gc=False, tag_field="is", tag="profile"):
-    """Something said of one customer. `patch` has the form of `Customer.profile`, without nulls."""
-
-    kind: str
-    external_id: str
-    company_id: str | None
-    received_at: datetime
-    patch: dict[str, Any]
-    anonymous: bool = False
-    "Whether `external_id` is the anonymous id of a visitor."
-    visitor: str | None = None
-    "The anonymous id of the visitor that this user turned out to be."
-
-
-Record: TypeAlias = EventRecord | ProfileRecord
 
 
 def parse_event(item: object, now: datetime, *, from_browser: bool = False) -> EventRecord:

@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from ingest.models import Customer, CustomerKind, CustomerVersion, SealQueue
-from ingest.parse import ProfileRecord
+from ingest.records import ProfileRecord
 from ingest.rows import chunks, in_list, insert_rows, json_parameter, queue_for_sealing, time_parameter, time_read
 from ingest.subscriptions import current_subscription
 

@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from ingest import otlp, schema, segment
 from ingest.collector import ReceiveView, Refused, answer_json
 from ingest.decode import decode_member
-from ingest.parse import Record
+from ingest.records import Record
 
 PROTOBUF = "application/x-protobuf"
 

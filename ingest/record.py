@@ -16,8 +16,8 @@ from django.db.backends.utils import CursorWrapper
 from ingest.known_routes import known_routes
 from ingest.landing import land_events
 from ingest.models import Customer, CustomerKind, SealQueue
-from ingest.parse import EventRecord, ProfileRecord, Record
 from ingest.profiles import record_profiles
+from ingest.records import EventRecord, ProfileRecord, Record
 from ingest.routes import OTHERS
 from ingest.rows import among, chunks, insert_rows, json_parameter, parameters, queue_for_sealing, time_parameter
 from ingest.visitors import Known, lock_visitors, mark_identified, merge_visitors

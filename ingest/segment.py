@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from ingest.decode import Rejected
-from ingest.parse import PARSERS, Record
+from ingest.parse import PARSERS
+from ingest.records import Record
 from ingest.values import object_or_none, shown
 
 TYPES = ("identify", "track", "page", "screen", "group", "alias")

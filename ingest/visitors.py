@@ -16,8 +16,8 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from ingest.models import Customer, CustomerKind
-from ingest.parse import ProfileRecord
 from ingest.profiles import Link, record_links
+from ingest.records import ProfileRecord
 from ingest.rows import chunks, in_list, time_read
 
 USER = CustomerKind.USER.value

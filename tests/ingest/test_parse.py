@@ -8,16 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.decode import Rejected
 from ingest.parse import (
     PARSERS,
-    EventRecord,
-    ProfileRecord,
-    Rejected,
     parse_action,
     parse_company,
     parse_event,
     parse_user,
 )
+from ingest.records import EventRecord, ProfileRecord
 from tests.ingest.items import action, event
 
 ELEVEN = datetime(2026, 3, 2, 11, tzinfo=UTC)

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from ingest.decode import Rejected
 from ingest.models import Customer, Event
-from ingest.parse import Rejected
 from ingest.segment import read_item
 from tests.ingest.items import send
 

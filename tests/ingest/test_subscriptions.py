@@ -7,9 +7,10 @@ import re
 import pytest
 
 from ingest.columns import open_columns
+from ingest.decode import Rejected
 from ingest.fields import UnknownField, customer_field
 from ingest.models import Customer, CustomerKind
-from ingest.parse import Rejected, parse_subscription
+from ingest.parse import parse_subscription
 from ingest.record import record
 from ingest.subscriptions import current_subscription
 

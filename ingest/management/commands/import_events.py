@@ -16,9 +16,10 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from ingest.decode import Rejected
 from ingest.lines import parse_line
-from ingest.parse import Record, Rejected
 from ingest.record import record
+from ingest.records import Record
 
 LINES_PER_TRANSACTION = 5000
 SHOWN = 20
