@@ -42,7 +42,8 @@ def served(database: str) -> Iterator[Served]:
         command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(PORT)]
         command += ["--workers", str(WORKERS), "--blocking-threads", str(THREADS), "--respawn-failed-workers"]
         command += ["--log-level", "critical", "cohortsite.wsgi:application"]
-        server = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+        # It logs what it refuses, which is much here.
+        server = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
         try:
             _wait_until_up()
             yield Served(key, server)
