@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from cohorts.edit import EditedMeanwhile
+from cohorts.same import is_same
 from notifications.alerts.definition import parse
 from notifications.alerts.models import Alert, AlertChange, AlertRule
 from notifications.models import Channel
@@ -52,7 +53,7 @@ def edit_rule(
         raise EditedMeanwhile
     if "definition" in values:
         parse(values["definition"])
-    decides = any(name in values and getattr(stored, name) != values[name] for name in DEFINITION)
+    decides = any(name in values and not is_same(getattr(stored, name), values[name]) for name in DEFINITION)
     resumes = stored.paused_at is not None and values.get("paused_at", stored.paused_at) is None
     changed = {**values, "turn": stored.turn + 1, "due_at": now}
     if decides:

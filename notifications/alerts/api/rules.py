@@ -23,7 +23,7 @@ from cohorts.cursors import refuse_cursor
 from cohorts.edit import pause_time
 from cohorts.pages import LIMIT, NewestFirst, read_limit
 from cohorts.permissions import HasModelPermission, person_of
-from cohorts.upsert import read_document, refuse_race
+from cohorts.upsert import differing, read_document, refuse_race
 from ingest.authentication import HasScope
 from ingest.columns.interface import ColumnsDamaged
 from ingest.models import Scope
@@ -216,7 +216,7 @@ def _with_key(values: Mapping[str, Any]) -> AlertRule | None:
 
 def _is_same(rule: AlertRule, values: Mapping[str, Any], channels: Sequence[Channel]) -> bool:
     told = {channel.pk for channel in rule.channels.only("pk")} == {channel.pk for channel in channels}
-    return told and all(getattr(rule, name) == value for name, value in values.items())
+    return told and not differing(rule, values)
 
 
 def _conflict(other: AlertRule | None) -> Problem:
