@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 
 from cohorts.criteria import CriteriaError, parse
 from cohorts.impact import impact_of
-from cohorts.models import Cohort
+from cohorts.models import Cohort, Membership
 from cohorts.preview import preview
 from cohorts.references import CohortInUse, delete_unused
 from cohorts.upsert import Upserted, upsert_cohort
@@ -119,11 +119,12 @@ class _Applying:
         others = _in_the_way(row)
         if others:
             raise Fault(f"{what}s.{key}", f"cannot be removed: {others}")
+        lost = _lost(row)
         try:
             remove()
         except CohortInUse as error:
             raise Fault(f"cohorts.{key}", f"cannot be removed: {error}") from None
-        return Step(REMOVE, what, key)
+        return Step(REMOVE, what, key, lost)
 
 
 def apply_file(file: File, now: datetime, *, prune: bool = False, tell: bool = False, plan: bool = False) -> list[Step]:
@@ -186,6 +187,22 @@ def _in_the_way(row: Model) -> str:
     return ""
 
 
+def _lost(row: Model) -> str:
+    """What is gone with a row that is removed, beside what the steps before it removed; in words."""
+    if isinstance(row, AlertRule):
+        return _ended(Alert.objects.filter(rule=row, resolved_at=None).count())
+    if not isinstance(row, Cohort):
+        return ""
+    members = Membership.objects.filter(cohort=row).values_list("count", flat=True).first() or 0
+    channels = ", ".join(row.subscriptions.order_by("channel__name").values_list("channel__name", flat=True))
+    gone = f"{members:,} {'member' if members == 1 else 'members'}"
+    return f"{gone}; no longer told: {channels}" if channels else gone
+
+
+def _ended(open_alerts: int) -> str:
+    return f"ends {open_alerts:,} open (in silence)" if open_alerts else ""
+
+
 def _in_order(documents: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The keys, each after those that its criteria name; a circle is refused when it is stored."""
     ordered: list[str] = []
@@ -244,7 +261,7 @@ def _with_channels(document: Mapping[str, Any], stored: AlertRule | None, path: 
 
 def _alerted(rule: AlertRule, open_alerts: int, now: datetime) -> str:
     """What the rule would have alerted of, where that is found quickly, and what becomes of its open alerts."""
-    ends = f"ends {open_alerts:,} open (in silence)" if open_alerts else ""
+    ends = _ended(open_alerts)
     plan = plan_of(rule)
     if parts_of(plan, now) > 1:
         return ends

@@ -16,7 +16,7 @@ from ingest.columns import open_columns
 from notifications.alerts.models import Alert, AlertRule
 from notifications.models import Channel, Subscription
 from tests.cohorts.criteria.asking import call
-from tests.factories import make_channel, make_cohort, make_user
+from tests.factories import make_channel, make_cohort, make_customer, make_membership, make_subscription, make_user
 from tests.notifications.alerts.rows import make_alert, make_rule
 
 pytestmark = pytest.mark.django_db
@@ -171,11 +171,13 @@ def test_what_is_not_in_the_file_stays_unless_it_is_pruned(apply):
         "? channel team: is not in the file and stays; --prune removes it",
         "Nothing differs from the file.",
     ]
-    assert "- cohort heavy" in apply(fewer, "--prune", "--plan")
+    make_membership(Cohort.objects.get(key="heavy"), make_customer("ann"))
+    make_subscription(cohort=Cohort.objects.get(key="heavy"), channel=make_channel(name="Ops"))
+    assert "- cohort heavy: 1 member; no longer told: Ops" in apply(fewer, "--prune", "--plan").splitlines()
     assert Cohort.objects.count() == 3
     apply(fewer, "--prune")
     assert set(Cohort.objects.values_list("name", flat=True)) == {"On pro", "Made by people"}
-    assert not Channel.objects.exists()
+    assert Channel.objects.get().name == "Ops"
 
 
 def test_what_others_use_is_not_pruned(apply):
@@ -288,7 +290,9 @@ def test_alert_rules_are_pruned_and_keep_their_channels_in_use(apply):
         apply("version: 1\n", "--prune")
     by_people.channels.clear()
     assert "? alert rule many-calls: is not in the file and stays" in apply("version: 1\n")
-    assert "- alert rule many-calls" in apply("version: 1\n", "--prune").splitlines()
+    make_alert(AlertRule.objects.get(key="many-calls"))
+    pruned = apply("version: 1\n", "--prune").splitlines()
+    assert "- alert rule many-calls: ends 1 open (in silence)" in pruned
     assert list(AlertRule.objects.all()) == [by_people]
 
 
