@@ -17,9 +17,10 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
-from cohorts.criteria.aggregate import SCALARS, WHOLE, millionths
+from cohorts.criteria.aggregate import SCALARS
 from cohorts.criteria.cells import Cell, instant
 from cohorts.criteria.events import Events
+from cohorts.criteria.ways import WHOLE, millionths
 from cohorts.criteria.windows import TICK, Clock
 from ingest.columns.interface import Snapshot, Span
 from ingest.fields import Field, FieldType

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from cohorts.criteria.aggregate import MILLION
 from cohorts.criteria.figures import PERCENTILES
+from cohorts.criteria.ways import MILLION
 from notifications.alerts.figures import add_up, count_different, divide, find_extremes, rank
 from notifications.alerts.metric import Figure
 from notifications.alerts.panes import Asked, Reader, Rows
