@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from functools import partial
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -21,7 +20,8 @@ from unfold.decorators import action, display
 
 from ingest.admin_parts import PausableAdmin, act_on_one, confirm, list_links, person
 from notifications.alerts import admin_log
-from notifications.alerts.admin_forms import AlertRuleForm, MaintenanceForm, SilenceDialog
+from notifications.alerts.admin_forms import AlertRuleForm, MaintenanceForm
+from notifications.alerts.admin_parts import SnoozableAdmin
 from notifications.alerts.edit import create_rule, edit_rule
 from notifications.alerts.listing import count_open, rule_in_words
 from notifications.alerts.models import Alert, AlertRule, Maintenance
@@ -39,12 +39,11 @@ STATES = {
     "stuck": "danger",
     ALERTING: "danger",
 }
-A_DAY = timedelta(days=1)
 NO_RULES = "none: they were deleted"
 
 
 @admin.register(AlertRule)
-class AlertRuleAdmin(PausableAdmin):
+class AlertRuleAdmin(SnoozableAdmin, PausableAdmin):
     """Alert rules: made and edited as JSON, paused, snoozed."""
 
     form = AlertRuleForm
@@ -70,8 +69,8 @@ class AlertRuleAdmin(PausableAdmin):
         add_fieldsets[2],
         ("State", {"fields": own_state}),
     ]
-    actions = ["watch_selected", "snooze_selected", "wake_selected", *PausableAdmin.actions]
-    actions_detail = ["watch", "snooze", "wake", *PausableAdmin.actions_detail]
+    actions = ["watch_selected", *SnoozableAdmin.snooze_actions, *PausableAdmin.actions]
+    actions_detail = ["watch", *SnoozableAdmin.snooze_actions_detail, *PausableAdmin.actions_detail]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AlertRule]:
         return super().get_queryset(request).annotate(open_count=count_open())
@@ -149,34 +148,17 @@ class AlertRuleAdmin(PausableAdmin):
         _edit(queryset.filter(paused_at__isnull=False), {"paused_at": None})
         messages.success(request, "Resumed: what ends from now on is judged.")
 
-    @admin.action(description="Snooze for a day", permissions=["change"])
-    def snooze_selected(self, request: HttpRequest, queryset: QuerySet[AlertRule], silence: timedelta = A_DAY) -> None:
-        _edit(queryset, {"snoozed_until": timezone.now() + silence})
-        messages.success(request, "Snoozed. What is still open when the time is over is told then.")
+    def has_snooze_permission(self, request: HttpRequest, object_id: str = "") -> bool:
+        return self.has_change_permission(request)
 
-    @admin.action(description="End the snooze", permissions=["change"])
-    def wake_selected(self, request: HttpRequest, queryset: QuerySet[AlertRule]) -> None:
-        _edit(queryset, {"snoozed_until": None})
-        messages.success(request, "The snooze is over: what is open is told.")
-
-    @action(
-        description="Snooze",
-        icon="snooze",
-        permissions=["change"],
-        dialog={**confirm("Snooze?", "It is judged, but nobody is told.", "Snooze"), "form_class": SilenceDialog},
-    )
-    def snooze(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        chosen = partial(self.snooze_selected, silence=form.cleaned_data["silence"])
-        return act_on_one(self, request, object_id, chosen)
-
-    @action(
-        description="End the snooze",
-        icon="notifications_active",
-        permissions=["change"],
-        dialog=confirm("End the snooze?", "What is open is told with the next cycle.", "End it"),
-    )
-    def wake(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return act_on_one(self, request, object_id, self.wake_selected)
+    def silence(self, request: HttpRequest, queryset: QuerySet[AlertRule], until: datetime | None) -> None:
+        _edit(queryset, {"snoozed_until": until})
+        messages.success(
+            request,
+            "Snoozed. What is still open when the time is over is told then."
+            if until
+            else "The snooze is over: what is open is told.",
+        )
 
 
 def _edit(rules: QuerySet[AlertRule], values: dict[str, Any]) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
-from functools import partial
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -15,7 +14,7 @@ from django.utils import timezone
 from unfold.decorators import action, display
 
 from ingest.admin_parts import LongListAdmin, ReadOnlyAdmin, ReadOnlyInline, act_on_one, confirm, link, person
-from notifications.alerts.admin_forms import SilenceDialog
+from notifications.alerts.admin_parts import SnoozableAdmin
 from notifications.alerts.attend import acknowledge, snooze, wake
 from notifications.alerts.models import Alert, AlertChange, RuleChannel
 from notifications.alerts.state import state_of_alert
@@ -26,7 +25,6 @@ KINDS = {
     AlertChange.Kind.REMINDED.label: "warning",
     AlertChange.Kind.RESOLVED.label: "success",
 }
-A_DAY = timedelta(days=1)
 
 
 class ChangeInline(ReadOnlyInline):
@@ -43,7 +41,7 @@ class ChangeInline(ReadOnlyInline):
 
 
 @admin.register(Alert)
-class AlertAdmin(LongListAdmin):
+class AlertAdmin(SnoozableAdmin, LongListAdmin):
     """What was found to be off."""
 
     list_display = ["opened_at", "rule_link", "group_", "state", "sentence", "told_at", "resolved_at"]
@@ -79,14 +77,16 @@ class AlertAdmin(LongListAdmin):
     ]
     readonly_fields = fields
     inlines = [ChangeInline]
-    actions = ["acknowledge_selected", "snooze_selected", "wake_selected"]
-    actions_detail = ["acknowledge", "snooze", "wake"]
+    actions = ["acknowledge_selected", *SnoozableAdmin.snooze_actions]
+    actions_detail = ["acknowledge", *SnoozableAdmin.snooze_actions_detail]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         return super().get_queryset(request).defer("rule__definition")
 
     def has_attend_permission(self, request: HttpRequest, object_id: str = "") -> bool:
         return request.user.has_perm("alerts.change_alert")
+
+    has_snooze_permission = has_attend_permission
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         is_open = Alert.objects.filter(pk=object_id, resolved_at=None).exists()
@@ -108,14 +108,11 @@ class AlertAdmin(LongListAdmin):
     def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
         _attend(request, queryset, acknowledge, "Acknowledged.")
 
-    @admin.action(description="Snooze for a day", permissions=["attend"])
-    def snooze_selected(self, request: HttpRequest, queryset: QuerySet[Alert], silence: timedelta = A_DAY) -> None:
-        until = timezone.now() + silence
-        _attend(request, queryset, lambda alert, by, now: snooze(alert, until, by, now=now), "Snoozed.")
-
-    @admin.action(description="End the snooze", permissions=["attend"])
-    def wake_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        _attend(request, queryset, wake, "The snooze is over.")
+    def silence(self, request: HttpRequest, queryset: QuerySet[Alert], until: datetime | None) -> None:
+        if until is None:
+            _attend(request, queryset, wake, "The snooze is over.")
+        else:
+            _attend(request, queryset, lambda alert, by, now: snooze(alert, until, by, now=now), "Snoozed.")
 
     @action(
         description="Acknowledge",
@@ -125,25 +122,6 @@ class AlertAdmin(LongListAdmin):
     )
     def acknowledge(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         return act_on_one(self, request, object_id, self.acknowledge_selected)
-
-    @action(
-        description="Snooze",
-        icon="snooze",
-        permissions=["attend"],
-        dialog={**confirm("Snooze?", "Nothing of it is told until then.", "Snooze"), "form_class": SilenceDialog},
-    )
-    def snooze(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        chosen = partial(self.snooze_selected, silence=form.cleaned_data["silence"])
-        return act_on_one(self, request, object_id, chosen)
-
-    @action(
-        description="End the snooze",
-        icon="notifications_active",
-        permissions=["attend"],
-        dialog=confirm("End the snooze?", "If it is still open, it is told with the next cycle.", "End it"),
-    )
-    def wake(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
-        return act_on_one(self, request, object_id, self.wake_selected)
 
 
 def _attend(request: HttpRequest, alerts: QuerySet[Alert], act: Callable[..., bool], done: str) -> None:
