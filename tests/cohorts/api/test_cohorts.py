@@ -244,3 +244,16 @@ def test_every_model_field_that_is_not_offered_is_refused_or_left_alone(api):
 
 
 # --- Members and changes
+
+
+@pytest.mark.parametrize("depth", [9, 990])
+@pytest.mark.parametrize("address", ["/api/cohorts/", "/api/cohorts/by-key/deep/"])
+def test_a_document_is_refused_however_deep_it_is(api, address, depth):
+    criteria = '{"version": 1, "match": ' + '{"not": ' * depth + "{}" + "}" * (depth + 1)
+    body = f'{{"name": "Deep", "cohort_type": "user", "criteria": {criteria}}}'
+    send = api.put if "by-key" in address else api.post
+
+    answer = send(address, body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert not Cohort.objects.exists()
