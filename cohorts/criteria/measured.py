@@ -92,8 +92,7 @@ class MeasuredLeaf(Leaf):
 
     def figures(self, view: View, measured: ir.Table, ids: BitMap) -> dict[int, Figures]:
         """Per customer its figures, from what was measured."""
-        rows = view.snapshot.rows(measured.semi_join(view.snapshot.among(ids), "customer"))
-        return {row["customer"]: row for row in rows.to_pylist()}
+        return {row["customer"]: row for row in view.snapshot.rows(measured, ids).to_pylist()}
 
     def evaluate(self, view: View) -> Matched:
         """Measures once; the evidence reads the same figures."""
@@ -108,8 +107,8 @@ class MeasuredLeaf(Leaf):
 
     def _passing(self, view: View, measured: ir.Table) -> BitMap:
         if self.passes_empty:
-            return view.universe - view.snapshot.ids(measured.filter(~measured.holds))
-        return view.snapshot.ids(measured.filter(measured.holds)) & view.universe
+            return view.universe - view.snapshot.holding(measured, holds=False)
+        return view.snapshot.holding(measured) & view.universe
 
     def _explain(
         self, view: View, measured: ir.Table, members: BitMap, ids: BitMap, before: Before | None

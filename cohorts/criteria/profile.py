@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import ibis.expr.types as ir
+import pyarrow as pa
 from django.db.models import OuterRef, Subquery
 from pyroaring import BitMap
 
@@ -58,8 +59,8 @@ class Profile(Leaf):
         if self._is_activity:
             cell = self._cell(snapshot.activity(self.owner), snapshot)
             return snapshot.ids(cell.table.filter(self._holds(cell.table, view)))
-        by_id = self.condition.field.column is not None
-        return snapshot.passing(self.owner, partial(self._holds, view=view), self.condition.key, by_id=by_id)
+        holds = partial(self._holds, view=view)
+        return snapshot.passing(self.owner, self.condition.field, holds, self.condition.key)
 
     def _holds(self, owners: ir.Table, view: View) -> ir.BooleanValue:
         return self.condition.holds(self._cell(owners, view.snapshot), view.clock)
@@ -149,31 +150,37 @@ class Profile(Leaf):
 
         return {id_: explain(id_) for id_ in ids}
 
-    def _read(self, view: View, ids: BitMap, select: Callable[[BitMap], ir.Table]) -> dict[int, Row]:
+    def _read(self, view: View, ids: BitMap, select: Callable[[BitMap], pa.Table]) -> dict[int, Row]:
         """Per customer the row that `select` gives of its owner, from these owners."""
         snapshot = view.snapshot
         owner_of = dict(zip(ids, ids, strict=True)) if self.owner == self.kind else snapshot.companies_of(ids)
         table = select(BitMap(owner_of.values()))
-        rows: dict[int, Row] = {row["customer"]: row for row in snapshot.rows(table).to_pylist()}
-        for name in TIMES & set(table.columns):
+        rows: dict[int, Row] = {row["customer"]: row for row in table.to_pylist()}
+        for name in TIMES & set(table.column_names):
             for row in rows.values():
                 row[name] = as_utc(row[name])
         return {id_: rows[owner] for id_, owner in owner_of.items() if owner in rows}
 
-    def _values(self, view: View, since: datetime | None, owners: BitMap) -> ir.Table:
+    def _values(self, view: View, since: datetime | None, owners: BitMap) -> pa.Table:
         """Per owner the field's value of each type it can have, and whether the clock alone turns the answer."""
-        snapshot = view.snapshot
-        table = (snapshot.activity if self._is_activity else snapshot.profiles)(self.owner, owners)
-        cell = self._cell(table, snapshot)
+        aging = since if moves(self.condition.check) else None
+        select = partial(self._select_values, view, aging)
+        if self._is_activity:
+            return view.snapshot.rows(select(view.snapshot.activity(self.owner, owners)))
+        key = repr(self.condition.field) if aging is None else None
+        return view.snapshot.of_profiles(self.owner, owners, self.condition.field, select, key)
+
+    def _select_values(self, view: View, aging: datetime | None, table: ir.Table) -> ir.Table:
+        cell = self._cell(table, view.snapshot)
         values: dict[str, ir.Value] = {name: read(cell) for name, read in READERS[self.condition.field.type].items()}
         values["exists"] = cell.exists()
-        if since is not None:
-            now, then = (self.condition.holds(cell, clock) for clock in (view.clock, view.at(since)))
+        if aging is not None:
+            now, then = (self.condition.holds(cell, clock) for clock in (view.clock, view.at(aging)))
             values["aged"] = now != then
         return cell.table.select("customer", **values)
 
-    def _arrived(self, view: View, since: datetime, owners: BitMap) -> ir.Table:
-        return view.snapshot.new_activity(self.owner, since).semi_join(view.snapshot.among(owners), "customer")
+    def _arrived(self, view: View, since: datetime, owners: BitMap) -> pa.Table:
+        return view.snapshot.rows(view.snapshot.new_activity(self.owner, since), owners)
 
     def _reasons(self, view: View, ids: BitMap, found: dict[int, Row], since: datetime) -> dict[int, Reason]:
         snapshot = view.snapshot

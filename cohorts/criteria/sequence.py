@@ -51,14 +51,19 @@ class Sequence(MeasuredLeaf):
     def measure(self, source: Source) -> ir.Table:
         measure = Measure(partial(self._instants, source), self._chains, self.key)
         chains = source.measured(event_span(self.window, source.clock), measure)
-        complete = chains[self._names[-1]].notnull()
-        return chains.mutate(holds=complete if self.completed else ~complete & self._is_given_up(chains, source.clock))
+        if self.completed:
+            return chains
+        return chains.mutate(holds=~chains.holds & self._is_given_up(chains, source.clock))
 
     def _chains(self, instants: ir.Table) -> ir.Table:
-        """How far each customer came: `reached_0`, ... are the last instants at which a chain reached the step."""
+        """How far each customer came: `reached_0`, ... are the last instants at which a chain reached the step.
+
+        `holds` tells whether it is complete.
+        """
         reached = self._reach(self._merged(instants))
         chains = reached.group_by("customer").aggregate(**{name: reached[name].max() for name in self._names})
-        return chains.filter(chains.reached_0.notnull())
+        begun = chains.filter(chains.reached_0.notnull())
+        return begun.mutate(holds=begun[self._names[-1]].notnull())
 
     @property
     def _names(self) -> list[str]:

@@ -71,9 +71,27 @@ class BaseSnapshot(ABC):
     def keep(self, table: ir.Table) -> ir.Table:
         """See `interface.Snapshot`."""
 
+    def of_profiles(
+        self, kind: CustomerKind, ids: BitMap, field: Field, select: Callable[[ir.Table], ir.Table], key: str | None
+    ) -> pa.Table:
+        return self.rows(select(self._among(self.profiles(kind), ids)))
+
+    @abstractmethod
+    def profiles(self, kind: CustomerKind) -> ir.Table:
+        """See `interface.Snapshot`."""
+
+    def holding(self, table: ir.Table, *, holds: bool = True) -> BitMap:
+        return self.ids(table.filter(table.holds if holds else ~table.holds))
+
+    @abstractmethod
+    def ids(self, table: ir.Table) -> BitMap:
+        """See `interface.Snapshot`."""
+
     # --- Values
 
     def value(self, table: ir.Table, field: Field, as_type: FieldType) -> ir.Value:
+        if "there" in table.columns:
+            return table[_MAP_OF[as_type]]
         if field.column is None:
             return table[_MAP_OF[as_type]].get(field.path)
         return table[field.column] if field.type == as_type else _NONE_OF[as_type]
@@ -82,6 +100,8 @@ class BaseSnapshot(ABC):
         return table.tags.fill_null(ibis.literal([], "array<string>"))
 
     def exists(self, table: ir.Table, field: Field) -> ir.BooleanValue:
+        if "there" in table.columns:
+            return table.there
         if field.column is not None:
             return table[field.column].notnull()
         found = table.present.contains(field.path).fill_null(False)
@@ -136,7 +156,7 @@ class BaseSnapshot(ABC):
         return seen.values_of(self, table, field, containing)
 
     @abstractmethod
-    def rows(self, table: ir.Table) -> pa.Table:
+    def rows(self, table: ir.Table, among: BitMap | None = None) -> pa.Table:
         """See `interface.Snapshot`."""
 
     @abstractmethod

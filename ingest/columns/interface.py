@@ -179,16 +179,25 @@ class Snapshot(Protocol):
         `seen_at`, an earlier instant, leaves only what was visible then, `among` only these customers.
         """
 
-    def profiles(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
+    def profiles(self, kind: CustomerKind) -> ir.Table:
         """One row per existing customer of the kind: `customer, external_id, held_from` (null: known by events only),
-        and what `value` and `exists` read. Erased customers are left out; with `among` only these are read."""
+        and what `value` and `exists` read. Erased customers are left out."""
+
+    def of_profiles(
+        self, kind: CustomerKind, ids: BitMap, field: Field, select: Callable[[ir.Table], ir.Table], key: str | None
+    ) -> pa.Table:
+        """What `select` makes of the profiles of these customers; no others are read.
+
+        It is given a row for each of them, perhaps without those that lack the field, and reads no other field.
+        `key` as for `weigh`, of what is selected.
+        """
 
     def passing(
-        self, kind: CustomerKind, test: Callable[[ir.Table], ir.BooleanValue], key: str | None, *, by_id: bool
+        self, kind: CustomerKind, field: Field, test: Callable[[ir.Table], ir.BooleanValue], key: str | None
     ) -> BitMap:
         """The customers of the kind for whom `test`, of a table as `profiles`, is true.
 
-        `by_id`: whether customers can pass of whom only the id is known. `key` as for `weigh`.
+        It reads this field only, and is false where that is not there. `key` as for `weigh`.
         """
 
     def activity(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
@@ -242,8 +251,11 @@ class Snapshot(Protocol):
     def ids(self, table: ir.Table) -> BitMap:
         """The values of the column `customer`, executed."""
 
-    def rows(self, table: ir.Table) -> pa.Table:
-        """The table, executed."""
+    def holding(self, table: ir.Table, *, holds: bool = True) -> BitMap:
+        """The values of the column `customer` in the rows whose column `holds` is so."""
+
+    def rows(self, table: ir.Table, among: BitMap | None = None) -> pa.Table:
+        """The table, executed; with `among` the rows of these customers only."""
 
 
 class Columns(Protocol):

@@ -69,6 +69,17 @@ EVENT_ROWS = _ibis(
 ALL_EVENT_ROWS = _ibis(EVENTS, *EVENTS.names)
 """The columns of `Snapshot.all_events`."""
 PROFILE_ROWS = _ibis(VERSIONS, "external_id", *_VALUES, customer="int32", held_from="timestamp(6)")
+FIELD_ROWS = ibis.schema(
+    {
+        "customer": "int32",
+        "text": "string",
+        "number": "float64",
+        "boolean": "boolean",
+        "moment": "timestamp(6)",
+        "there": "boolean",
+    }
+)
+"""One field of those profiles that have it: its value, in the column of its type."""
 ACTIVITY_ROWS = ibis.schema(
     {
         "customer": "int32",

@@ -47,8 +47,10 @@ def compile_measure(measure: Measure, backend: Any, table: Callable[[str, ibis.S
 
 @dataclass(frozen=True)
 class Measuring:
-    """A measure over a connection, whose `run` runs SQL, `make` makes a table or a view of a query and `load` a table
-    of ids; both return the name. `hold` holds what is kept as long as those are read.
+    """A measure over a connection, whose `run` runs SQL, `make` makes a table or a view of a query and returns the
+    name; `load` makes a table of ids, `some` what stands after IN for them. `hold` holds what is kept as long as those
+    are read, and `narrowed` has, by what is kept, customers whose rows of it stand in a table of their own, and its
+    name.
 
     What is kept stands under the `owner` that an event itself names (an expression). The table `elsewhere` has the
     `owner`s whose events count for another `customer`: those can be others each time.
@@ -60,7 +62,9 @@ class Measuring:
     run: Callable[[str], Cursor]
     make: Callable[[str, str], str]
     load: Callable[[BitMap], str]
+    some: Callable[[BitMap], str]
     hold: Callable[[KeptTable], None]
+    narrowed: dict[str, tuple[BitMap, str]]
     elsewhere: str | None
 
     def measure(self, visible: Visible, span: Span, among: BitMap | None) -> str | None:
@@ -75,22 +79,40 @@ class Measuring:
 
     def _measure_all(self, keys: Sequence[Key], kept: str, others: str) -> str:
         rest = self.make("TABLE", self._reduced(others))
-        moved = _union([*self._own(f"SELECT * FROM {rest}"), *self._brought(kept)])
-        touched = self.make("TABLE", f"SELECT DISTINCT customer FROM ({moved})")
-        again = f"SELECT * FROM ({kept}) WHERE customer IN (SELECT customer FROM {touched})"
+        moved, touched = f"SELECT * FROM {rest}", f"SELECT customer FROM {rest}"
+        if self.elsewhere is not None:
+            moved = _union([*self._own(moved), *self._brought(kept)])
+            touched = f"SELECT customer FROM {self.make('TABLE', f'SELECT DISTINCT customer FROM ({moved})')}"
+        again = f"SELECT * FROM ({kept}) WHERE customer IN ({touched})"
         finished = self.make("TABLE", self._finished(f"{again} UNION ALL {moved}"))
         before = f"SELECT * FROM {self._finished_once(keys, kept).name}"
-        [unchanged, *_] = self._own(f"{before} WHERE customer NOT IN (SELECT customer FROM {touched})")
+        [unchanged, *_] = self._own(f"{before} WHERE customer NOT IN ({touched})")
         return self.make("VIEW", f"{unchanged} UNION ALL SELECT * FROM {finished}")
 
     def _measure_some(self, kept: str, others: str, among: BitMap) -> str:
-        asked = self.load(among)
+        some = self._owners(among)
+        rows = f"""SELECT * FROM {self._narrow(kept, among, some)} WHERE customer IN {some}
+            UNION ALL SELECT * FROM ({self._reduced(others, f"customer IN {some}")})"""
         if self.elsewhere is not None:
-            owners = f"SELECT owner FROM {self.elsewhere} WHERE customer IN (SELECT customer FROM {asked})"
-            asked = self.make("TABLE", f"SELECT customer FROM {asked} UNION ALL {owners}")
-        some = f"customer IN (SELECT customer FROM {asked})"
-        rows = f"SELECT * FROM ({kept}) WHERE {some} UNION ALL SELECT * FROM ({self._reduced(others, some)})"
-        return self.make("TABLE", self._finished(_union(self._own(f"SELECT * FROM {self.make('TABLE', rows)}"))))
+            rows = _union(self._own(f"SELECT * FROM {self.make('TABLE', rows)}"))
+        return self.make("TABLE", self._finished(rows))
+
+    def _owners(self, among: BitMap) -> str:
+        """What stands after IN for those whose events are measured for these customers."""
+        if self.elsewhere is None:
+            return self.some(among)
+        asked = self.load(among)
+        owners = f"SELECT owner FROM {self.elsewhere} WHERE customer IN (SELECT customer FROM {asked})"
+        return f"(SELECT customer FROM {self.make('TABLE', f'SELECT customer FROM {asked} UNION ALL {owners}')})"
+
+    def _narrow(self, kept: str, among: BitMap, some: str) -> str:
+        """The rows of these customers in what is kept, and perhaps of others: the same customers are asked of again."""
+        before = self.narrowed.get(kept)
+        if before is not None and among <= before[0]:
+            return before[1]
+        table = self.make("TABLE", f"SELECT * FROM ({kept}) WHERE customer IN {some}")
+        self.narrowed[kept] = among, table
+        return table
 
     def _kept(self, key: Key) -> KeptTable:
         """What a stretch reduces to, or TOO_LARGE."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as default
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -23,12 +24,14 @@ from ingest.columns.bitmaps import bitmap_of
 from ingest.columns.engine import Engine
 from ingest.columns.identities import Identities, read_identities
 from ingest.columns.interface import Span, without
+from ingest.columns.layout import PROFILE_ROWS
 from ingest.columns.memo import Arrays
 from ingest.columns.snapshot import DuckDBSnapshot, profiles_in
 from ingest.columns.tables import Cursor
 from ingest.columns.visible import VERSION, Visible, moment
 from ingest.columns.weighing import Weighing, reading
 from ingest.columns.weights import Weights
+from ingest.fields import Field
 from ingest.models import CustomerKind, Segment
 
 _NOTHING = np.zeros(1, dtype=np.int64)
@@ -54,8 +57,8 @@ class Sums:
 
     at: datetime
     span: Span
-    users: np.ndarray = field(default_factory=_NOTHING.copy)
-    companies: np.ndarray = field(default_factory=_NOTHING.copy)
+    users: np.ndarray = default(default_factory=_NOTHING.copy)
+    companies: np.ndarray = default(default_factory=_NOTHING.copy)
 
     def add(self, part: Arrays, sign: int) -> None:
         for name, ids in (("users", part["user"]), ("companies", part["company"])):
@@ -188,11 +191,11 @@ class ReplaySnapshot(DuckDBSnapshot):
         return CarriedWeighing(**vars(plain), carried=self._carried)
 
     def passing(
-        self, kind: CustomerKind, test: Callable[[ir.Table], ir.BooleanValue], key: str | None, *, by_id: bool
+        self, kind: CustomerKind, field: Field, test: Callable[[ir.Table], ir.BooleanValue], key: str | None
     ) -> BitMap:
-        if key is None or by_id:
-            return super().passing(kind, test, key, by_id=by_id)
-        sql, profiles = self._tested(test, key), profiles_in(self._fresh(), kind)
+        if key is None or field.column is not None:
+            return super().passing(kind, field, test, key)
+        sql, profiles = self._tested(test, key, PROFILE_ROWS), profiles_in(self._fresh(), kind)
         before = self._carried.passed.get((sql, kind))
         if before is None:
             found = self._fetch(reading(profiles, sql))

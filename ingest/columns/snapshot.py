@@ -19,6 +19,7 @@ from ingest.columns.activity import Activity, Seen
 from ingest.columns.base import BaseSnapshot
 from ingest.columns.bitmaps import bitmap_of
 from ingest.columns.engine import BROKEN, Engine, catalog
+from ingest.columns.few_profiles import FewProfiles
 from ingest.columns.identities import Identities, read_identities
 from ingest.columns.interface import Measure, Newest, Span
 from ingest.columns.layout import (
@@ -26,6 +27,8 @@ from ingest.columns.layout import (
     ALL_EVENT_ROWS,
     COMPANY_ROWS,
     EVENT_ROWS,
+    FIELD_ROWS,
+    MAPS,
     NEW_ACTIVITY_ROWS,
     PROFILE_ROWS,
 )
@@ -38,8 +41,11 @@ from ingest.columns.visible import MAPS as MAP_COLUMNS
 from ingest.columns.visible import VALUES, VERSION, Visible
 from ingest.columns.weighing import SOURCE, Weighing, reading
 from ingest.columns.weights import Adoption
+from ingest.fields import Field
 from ingest.models import CustomerKind, Segment
 
+LISTED = 2_000
+"""Ids that are written into SQL; more of them are put into a table."""
 _BEGINNING = Span(None, datetime.max.replace(tzinfo=UTC))
 
 
@@ -56,6 +62,7 @@ class DuckDBSnapshot(BaseSnapshot):
         self._backend = ibis.duckdb.from_connection(cursor)
         self._made: dict[Any, str] = {}
         self._holds: list[Any] = []
+        self._narrowed: dict[str, tuple[BitMap, str]] = {}
 
     # --- Tables of the interface
 
@@ -122,7 +129,9 @@ class DuckDBSnapshot(BaseSnapshot):
             run=self._execute,
             make=self._make_anew,
             load=self._loaded,
+            some=self._some_of,
             hold=self._holds.append,
+            narrowed=self._narrowed,
             elsewhere=self._elsewhere(kind),
         )
 
@@ -133,9 +142,8 @@ class DuckDBSnapshot(BaseSnapshot):
         """The events that were not yet visible then, as a table of their own: few, and asked by many leaves."""
         return self._make("TABLE", ("arrived", since), lambda: self._visible.events(_BEGINNING, since))
 
-    def profiles(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
-        name = self._profiles(kind) if among is None else self._profiles_of(among & self.universe(kind))
-        return self._table(name, PROFILE_ROWS)
+    def profiles(self, kind: CustomerKind) -> ir.Table:
+        return self._table(self._profiles(kind), PROFILE_ROWS)
 
     def activity(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
         if among is None:
@@ -167,26 +175,65 @@ class DuckDBSnapshot(BaseSnapshot):
         return changed & self.universe(kind)
 
     def passing(
-        self, kind: CustomerKind, test: Callable[[ir.Table], ir.BooleanValue], key: str | None, *, by_id: bool
+        self, kind: CustomerKind, field: Field, test: Callable[[ir.Table], ir.BooleanValue], key: str | None
     ) -> BitMap:
-        sql = self._tested(test, key)
-        found = self._fetch(reading(profiles_in(self._fresh(), kind), sql))
-        base = self._visible.base()
-        if base is not None:
-            of_base = reading(profiles_in(f"{catalog(base)}.newest", kind), sql)
-            lasting = self._keep and key is not None
-            of_key = ("passing", base.checksum, of_base)
-            kept = self._engine.memo.get(of_key, lambda: self._arrays(of_base)) if lasting else self._arrays(of_base)
-            found |= bitmap_of(kept["customer"]) - self._fetch(f"SELECT customer FROM {self._fresh()}")
+        by_id = field.column is not None
+        if self._keep and key is None and not by_id:
+            fresh, base = self._field_values(kind, field)
+            sql = self._tested(test, key, FIELD_ROWS)
+            found = self._fetch(reading(fresh, sql))
+            if base is not None:
+                found |= self._fetch(reading(f"SELECT * FROM {base}", sql)) - self._once("renewed", self._renewed)
+            return found - self._identities().hidden
+        sql = self._tested(test, key, PROFILE_ROWS)
+        found = self._fetch(reading(profiles_in(self._fresh(), kind), sql)) | self._passing_in_base(kind, sql, key)
         if by_id:
             found |= self._fetch(reading(f"SELECT * FROM {self._profiles(kind)}", sql))
         return found - self._identities().hidden
 
-    def _tested(self, test: Callable[[ir.Table], ir.BooleanValue], key: str | None) -> str:
-        """The SQL that gives the customers of SOURCE, a table of profiles, for whom the test is true."""
+    def _passing_in_base(self, kind: CustomerKind, sql: str, key: str | None) -> BitMap:
+        """Those who pass by what the base says, of whom nothing was said since."""
+        base = self._visible.base()
+        if base is None:
+            return BitMap()
+        of_base = reading(profiles_in(f"{catalog(base)}.newest", kind), sql)
+        lasting = self._keep and key is not None
+        of_key = ("passing", base.checksum, of_base)
+        kept = self._engine.memo.get(of_key, lambda: self._arrays(of_base)) if lasting else self._arrays(of_base)
+        return bitmap_of(kept["customer"]) - self._once("renewed", self._renewed)
+
+    def _field_values(self, kind: CustomerKind, field: Field) -> tuple[str, str | None]:
+        """One field of the profiles, as `layout.FIELD_ROWS`: SQL for what was said beside the base, and the table of
+        what the base says, which is kept: a condition that moves with the clock asks for it in every cycle."""
 
         def compile_() -> str:
             profiles = self._table(SOURCE, PROFILE_ROWS)
+            values = {name: self.value(profiles, field, type_) for name, type_ in MAPS.items()}
+            rows = profiles.select("customer", **values, there=self.exists(profiles, field))
+            return str(self._backend.compile(rows.filter(rows.there)))
+
+        def of(table: str) -> str:
+            return reading(profiles_in(table, kind), f"SELECT * FROM ({narrowing})")
+
+        narrowing = self._compiled("field values", field.path, compile_)
+        base = self._visible.base()
+        if base is None:
+            return of(self._fresh()), None
+        of_base = of(f"{catalog(base)}.newest")
+        key = ("field values", base.checksum, of_base)
+        kept = self._engine.memo.get(key, lambda: self._engine.keep(self._execute, of_base))
+        self._holds.append(kept)
+        return of(self._fresh()), kept.name
+
+    def _renewed(self) -> BitMap:
+        """Of whom a segment beside the base says something."""
+        return self._fetch(f"SELECT customer FROM {self._fresh()}")
+
+    def _tested(self, test: Callable[[ir.Table], ir.BooleanValue], key: str | None, schema: ibis.Schema) -> str:
+        """The SQL that gives the customers of SOURCE, a table with this schema, for whom the test is true."""
+
+        def compile_() -> str:
+            profiles = self._table(SOURCE, schema)
             return str(self._backend.compile(profiles.filter(test(profiles)).select("customer")))
 
         return f"SELECT customer FROM ({self._compiled('passing', key, compile_)})"
@@ -233,10 +280,47 @@ class DuckDBSnapshot(BaseSnapshot):
         return self._table(self._loaded(ids), ibis.schema({"customer": "int32"}))
 
     def ids(self, table: ir.Table) -> BitMap:
-        return self._fetch(self._backend.compile(table.select("customer")))
+        return self._fetch(f"SELECT customer FROM {self._from(table)}")
 
-    def rows(self, table: ir.Table) -> pa.Table:
-        return self._execute(self._backend.compile(table)).to_arrow_table()
+    def holding(self, table: ir.Table, *, holds: bool = True) -> BitMap:
+        return self._fetch(f"SELECT customer FROM {self._from(table)} WHERE {'holds' if holds else 'NOT holds'}")
+
+    def rows(self, table: ir.Table, among: BitMap | None = None) -> pa.Table:
+        where = "" if among is None else f" WHERE customer IN {self._some_of(among)}"
+        return self._execute(f"SELECT * FROM {self._from(table)}{where}").to_arrow_table()
+
+    def of_profiles(
+        self, kind: CustomerKind, ids: BitMap, field: Field, select: Callable[[ir.Table], ir.Table], key: str | None
+    ) -> pa.Table:
+        ids = ids & self.universe(kind)
+        narrow = self._keep and key is None and field.column is None
+        schema = FIELD_ROWS if narrow else PROFILE_ROWS
+
+        def compile_() -> str:
+            return str(self._backend.compile(select(self._table(SOURCE, schema))))
+
+        few = self._few_values(kind, ids, field) if narrow else self._few_profiles.of(ids)
+        selected = self._compiled("of profiles", key, compile_)
+        return self._execute(reading(few, f"SELECT * FROM ({selected})")).to_arrow_table()
+
+    def _few_values(self, kind: CustomerKind, ids: BitMap, field: Field) -> str:
+        fresh, base = self._field_values(kind, field)
+        some = f"SELECT * FROM ({fresh}) WHERE customer IN {self._some_of(ids)}"
+        if base is None:
+            return some
+        old = ids - self._once("renewed", self._renewed)
+        return f"{some} UNION ALL SELECT * FROM {base} WHERE customer IN {self._some_of(old)}"
+
+    def _from(self, table: ir.Table) -> str:
+        """A table in a FROM clause. One that stands there already is named: compiling takes as long as running it."""
+        found = table.op()
+        return found.name if isinstance(found, ops.DatabaseTable) else f"({self._backend.compile(table)})"
+
+    def _some_of(self, ids: BitMap) -> str:
+        """The ids after IN: a few are listed, more of them loaded."""
+        if len(ids) > LISTED:
+            return f"(SELECT customer FROM {self._loaded(ids)})"
+        return f"({', '.join(map(str, ids)) or 0})"
 
     # --- Helper tables
 
@@ -380,24 +464,12 @@ class DuckDBSnapshot(BaseSnapshot):
             ),
         )
 
-    def _profiles_of(self, customers: BitMap) -> str:
-        """The profiles of a few, who exist: no others are read."""
-        asked, base = self._loaded(customers), self._visible.base()
-        columns, few = (
-            f"customer, external_id, received_at AS held_from, {MAP_COLUMNS}",
-            f"(SELECT customer FROM {asked})",
-        )
-        query = f"SELECT {columns} FROM {self._fresh()} WHERE customer IN {few}"
-        if base is not None:
-            old = self._make_anew("TABLE", f"SELECT {columns} FROM {catalog(base)}.newest WHERE customer IN {few}")
-            query += f" UNION ALL SELECT * FROM {old} WHERE customer NOT IN (SELECT customer FROM {self._fresh()})"
-        held = self._make_anew("TABLE", query)
-        none = ", ".join(f"NULL AS {name}" for name in MAP_COLUMNS.split(", "))
-        names = f"SELECT * FROM ({self._visible.customers()}) WHERE id IN {few}"
-        unknown = f"({names}) WHERE id NOT IN (SELECT customer FROM {held})"
-        return self._make_anew(
-            "VIEW", f"SELECT * FROM {held} UNION ALL SELECT DISTINCT id, external_id, NULL, {none} FROM {unknown}"
-        )
+    @cached_property
+    def _few_profiles(self) -> FewProfiles:
+        base = self._visible.base()
+        newest = None if base is None else f"{catalog(base)}.newest"
+        renewed = self._once("renewed", self._renewed)
+        return FewProfiles(self._execute, self._some_of, self._fresh(), renewed, newest, self._visible.customers())
 
     def _unprofiled(self, kind: CustomerKind) -> str:
         """`id, external_id` of those who are known by events only."""

@@ -71,7 +71,7 @@ class ClickHouseSnapshot(BaseSnapshot):
 
         return self._table(self._view(("all events", span), query), _also(ALL_EVENT_ROWS))
 
-    def profiles(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
+    def profiles(self, kind: CustomerKind) -> ir.Table:
         def query() -> str:
             known = f"SELECT customer FROM {self._newest()} WHERE kind = '{kind}'"
             unknown = f"SELECT customer FROM {self._activity(kind)} WHERE customer NOT IN ({known})"
@@ -79,7 +79,7 @@ class ClickHouseSnapshot(BaseSnapshot):
                 UNION ALL
                 {_UNPROFILED} WHERE {self._visible.customers()} AND id IN ({unknown}) GROUP BY id"""
 
-        return self._among(self._table(self._view(("profiles", kind), query), PROFILE_ROWS), among)
+        return self._table(self._view(("profiles", kind), query), PROFILE_ROWS)
 
     def activity(self, kind: CustomerKind, among: BitMap | None = None) -> ir.Table:
         return self._among(self._table(self._activity(kind), ACTIVITY_ROWS), among)
@@ -115,9 +115,9 @@ class ClickHouseSnapshot(BaseSnapshot):
         return rows
 
     def passing(
-        self, kind: CustomerKind, test: Callable[[ir.Table], ir.BooleanValue], key: str | None, *, by_id: bool
+        self, kind: CustomerKind, field: Field, test: Callable[[ir.Table], ir.BooleanValue], key: str | None
     ) -> BitMap:
-        profiles = self.profiles(kind) if by_id else self._table(self._held(kind), PROFILE_ROWS)
+        profiles = self.profiles(kind) if field.column is not None else self._table(self._held(kind), PROFILE_ROWS)
         return self.ids(profiles.filter(test(profiles)))
 
     def changed_profiles(self, kind: CustomerKind, since: datetime) -> BitMap:
@@ -188,7 +188,8 @@ class ClickHouseSnapshot(BaseSnapshot):
     def ids(self, table: ir.Table) -> BitMap:
         return self._fetch(self._backend.compile(table.select("customer")))
 
-    def rows(self, table: ir.Table) -> pa.Table:
+    def rows(self, table: ir.Table, among: BitMap | None = None) -> pa.Table:
+        table = self._among(table, among)
         schema = table.schema()
         return as_asked(self._run(selected(self._backend.compile(table), schema)), schema)
 
