@@ -21,7 +21,8 @@ from unfold.widgets import (
 
 from cohorts.forms import PeriodField
 from notifications.channels.base import ChannelKind
-from notifications.forms import RULES, ChannelForm, channel_form, check_subscription
+from notifications.choices import RULES
+from notifications.forms import ChannelForm, channel_form, check_subscription
 from notifications.models import LONGEST_PERIOD, SHORTEST_PERIOD, Subscription, Suppression
 from notifications.rule_fields import COOL_DOWNS, STAYS, ClockField, DaysField, WaitField, zone_choices
 

@@ -11,6 +11,20 @@ from cohorts.time_zones import check_time_zone
 from notifications.schedule import EVERY_DAY, Schedule
 
 CHOSEN = ("send_on_addition", "send_on_removal", "tell_existing", "send_at", "days", "quiet_from", "quiet_to")
+RULES = (
+    "send_at",
+    "days",
+    "quiet_from",
+    "quiet_to",
+    "time_zone",
+    "minimum_stay",
+    "cool_down",
+    "once_per_customer",
+    "hold_above",
+    "hold_above_percent",
+    "hold_when_silent",
+)
+"""What is chosen beside what is told and how often."""
 
 
 class Contradiction(ValueError):

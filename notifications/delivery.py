@@ -102,13 +102,10 @@ def send_test(channel: Channel, now: datetime, message: Message | AlertText | No
 
     With several recipients the first failure is the outcome.
     """
-    message = message or _example_for(channel, now)
-    seed = message.batch if isinstance(message, Message) else str(uuid.uuid4())
-    content = _write_test(CHANNELS[channel.kind], message, str(compose.part_id(seed, 1)))
-    letters = [
-        Letter(str(compose.part_id(seed, 1, recipient)), content, recipient) for recipient in recipients_of(channel)
-    ]
-    outcomes = [send(channel, letter) for letter in letters]
+    seed = uuid.uuid4()
+    ids = {recipient: str(uuid.uuid5(seed, recipient)) for recipient in recipients_of(channel)}
+    content = _write_test(CHANNELS[channel.kind], message or _example_for(channel, now), next(iter(ids.values())))
+    outcomes = [send(channel, Letter(id, content, recipient)) for recipient, id in ids.items()]
     outcome = next((outcome for outcome in outcomes if not outcome.succeeded), outcomes[-1])
     mark_tested(channel.pk, outcome, now)
     return outcome
@@ -116,7 +113,7 @@ def send_test(channel: Channel, now: datetime, message: Message | AlertText | No
 
 def _write_test(kind: ChannelKind, message: Message | AlertText, id: str) -> str:
     if isinstance(message, Message):
-        return kind.write(message)
+        return kind.write(replace(message, id=id))
     first, *_ = alert_messages(message, kind.limits)
     return kind.write_alert(replace(first, id=id))
 

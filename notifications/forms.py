@@ -13,7 +13,7 @@ from cohorts.models import Cohort
 from ingest.models import CustomerKind
 from notifications.channels import CHANNELS
 from notifications.channels.base import ChannelKind
-from notifications.choices import CHOSEN, Contradiction, check_choices, check_zone
+from notifications.choices import CHOSEN, RULES, Contradiction, check_choices, check_zone
 from notifications.compose import EXAMPLE_FIELDS
 from notifications.entries import check_fields
 from notifications.models import Channel, Subscription
@@ -31,20 +31,6 @@ from notifications.rule_fields import (
 NEW = "new:"
 """Begins the choice of a channel that is to be made in place; the kind follows."""
 MOST_FIELDS, LONGEST_FIELD = 100, 200
-RULES = (
-    "send_at",
-    "days",
-    "quiet_from",
-    "quiet_to",
-    "time_zone",
-    "minimum_stay",
-    "cool_down",
-    "once_per_customer",
-    "hold_above",
-    "hold_above_percent",
-    "hold_when_silent",
-)
-"""What a form asks beside what is told and how often."""
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]

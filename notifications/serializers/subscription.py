@@ -9,7 +9,7 @@ from rest_framework import serializers
 from cohorts.models import Cohort
 from cohorts.serializers import PausedField, PeriodField, StrictSerializer
 from ingest.models import CustomerKind
-from notifications.choices import CHOSEN, Contradiction, check_choices, check_zone
+from notifications.choices import CHOSEN, RULES, Contradiction, check_choices, check_zone
 from notifications.entries import check_fields
 from notifications.models import (
     DEFAULT_PERIOD,
@@ -77,17 +77,7 @@ class SubscriptionSerializer(StrictSerializer, serializers.ModelSerializer[Subsc
             "send_on_addition",
             "send_on_removal",
             "period",
-            "send_at",
-            "days",
-            "quiet_from",
-            "quiet_to",
-            "time_zone",
-            "minimum_stay",
-            "cool_down",
-            "once_per_customer",
-            "hold_above",
-            "hold_above_percent",
-            "hold_when_silent",
+            *RULES,
             "fields",
             "tell_existing",
             "words",

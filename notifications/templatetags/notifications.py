@@ -109,12 +109,6 @@ def delivery_state(state: str) -> str:
 
 
 @register.filter
-def about_words(about: str) -> str:
-    """`an alert`, `a notice to operators`: what a delivery is that is no batch."""
-    return Delivery.About(about).label
-
-
-@register.filter
 def picture(chart: Any) -> str:
     """The picture of an alert's chart as it was frozen, as an address that holds it."""
     return data_url(thaw(chart))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +25,7 @@ from notifications.delivery import SETTLED, replay, replay_found
 from notifications.models import Channel, Delivery
 from notifications.overview import held
 from notifications.views.answers import done
+from notifications.views.filters import MOST_OFFERED, drop_down, id_in
 
 SINCE = {
     "1h": ("The last hour", timedelta(hours=1)),
@@ -42,8 +42,6 @@ ABOUT = {
 }
 HEAVY = ("channel__config", "batch__subscription__cohort__criteria")
 """Columns that no list shows."""
-MOST_OFFERED = 500
-"""Cohorts and channels in the filters."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def replay_one(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def replay_selected(request: HttpRequest) -> HttpResponse:
     """Send the ticked deliveries again."""
-    chosen = [found for text in request.POST.getlist("delivery")[:MOST_REPLAYED] if (found := _id(text))]
+    chosen = [found for text in request.POST.getlist("delivery")[:MOST_REPLAYED] if (found := id_in(text))]
     if not chosen:
         return done("Tick the deliveries to send again.", tone="warn")
     number = replay(chosen, timezone.now())
@@ -147,9 +145,9 @@ def _asked(query: QueryDict) -> Asked:
     return Asked(
         state=state if state in Delivery.State.values else "",
         about=about if about in Delivery.About.values else "",
-        channel=_id(query.get("channel", "")),
-        cohort=_id(query.get("cohort", "")),
-        batch=_id(query.get("batch", "")),
+        channel=id_in(query.get("channel", "")),
+        cohort=id_in(query.get("cohort", "")),
+        batch=id_in(query.get("batch", "")),
         since=since if since in SINCE else "",
     )
 
@@ -179,25 +177,13 @@ def _with_relations(found: QuerySet[Delivery]) -> QuerySet[Delivery]:
 def _filters(asked: Asked) -> list[dict[str, Any]]:
     words = {"pending": "Waiting", "delivered": "Delivered", "dead": "Given up"}
     return [
-        _filter("State", "state", asked.state, words.items()),
-        _filter("What", "about", asked.about, ABOUT.items()),
-        _filter("Channel", "channel", asked.channel, Channel.objects.order_by("name").values_list("pk", "name")),
-        _filter("Cohort", "cohort", asked.cohort, Cohort.objects.order_by("name").values_list("pk", "name")),
-        _filter("Time", "since", asked.since, [(key, words) for key, (words, _) in SINCE.items()]),
+        drop_down("State", "state", asked.state, words.items()),
+        drop_down("What", "about", asked.about, ABOUT.items()),
+        drop_down("Channel", "channel", asked.channel, _named(Channel)),
+        drop_down("Cohort", "cohort", asked.cohort, _named(Cohort)),
+        drop_down("Time", "since", asked.since, [(key, words) for key, (words, _) in SINCE.items()]),
     ]
 
 
-def _filter(label: str, name: str, chosen: object, choices: Iterable[tuple[object, str]]) -> dict[str, Any]:
-    offered = choices[:MOST_OFFERED] if isinstance(choices, QuerySet) else choices
-    return {
-        "label": label,
-        "name": name,
-        "choices": [(str(value), words, str(value) == str(chosen or "")) for value, words in offered],
-    }
-
-
-def _id(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
+def _named(model: type[Channel] | type[Cohort]) -> QuerySet[Any, tuple[uuid.UUID, str]]:
+    return model.objects.order_by("name").values_list("pk", "name")[:MOST_OFFERED]

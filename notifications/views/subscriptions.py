@@ -16,6 +16,7 @@ from cohorts.models import Cohort, Membership
 from notifications import batching
 from notifications.channels import CHANNELS
 from notifications.channels.base import ChannelKind
+from notifications.choices import RULES
 from notifications.fields import offered_fields
 from notifications.forms import ChannelForm, SubscriptionForm
 from notifications.models import Channel, Subscription
@@ -23,6 +24,8 @@ from notifications.views.answers import done, form_again, subscriptions_changed
 from notifications.views.new_channel import asked_channel, kinds_to_make, save_channel, show_secrets
 
 DIALOG = "notifications/subscribe.html"
+ALWAYS_CHOSEN = ("send_at", "days", "hold_when_silent")
+"""Rules that every form has a value of."""
 
 
 @permission_required("notifications.add_subscription", raise_exception=True)
@@ -125,21 +128,10 @@ def _dialog(
     }
 
 
-MORE_RULES = (
-    "quiet_from",
-    "quiet_to",
-    "time_zone",
-    "minimum_stay",
-    "cool_down",
-    "once_per_customer",
-    "hold_above",
-    "hold_above_percent",
-)
-
-
 def _has_more_rules(form: SubscriptionForm) -> bool:
     """Whether some of what is folded away was chosen, or is wrong."""
-    return any(form[name].value() or name in form.errors for name in MORE_RULES)
+    folded = [name for name in RULES if name not in ALWAYS_CHOSEN]
+    return any(form[name].value() or name in form.errors for name in folded)
 
 
 def _channels(cohort: Cohort) -> list[tuple[Channel, bool]]:

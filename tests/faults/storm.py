@@ -1,131 +1,24 @@
-"""Processes that work and are killed at random, while events come in, people edit, and receivers fail.
+"""Processes that work are killed at random, while events come in, people edit, and receivers fail; then all is counted.
 
-Time runs twenty times as fast, so that periods, leases and retries come round often. Import it once Django is set up.
+Import it once Django is set up.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import random
-import signal
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import django
-from django.db import connection, connections
+from django.db import connection
 
-SPEED = 20
-"""Seconds of the storm's time in one of ours."""
-WORKERS, COLLECTORS = 2, 1
-LIVES = (0.1, 3.0)
-"""Seconds between two kills."""
-BEGINS = datetime(2026, 3, 2, 12, tzinfo=UTC)
-USERS = 60
+from tests.faults.killed import Clock, kill_at_random
 
-
-class Clock:
-    """The storm's time; all processes have the same, for they share `started`."""
-
-    def __init__(self, started: float) -> None:
-        self.started = started
-
-    def now(self) -> datetime:
-        return BEGINS + timedelta(seconds=(time.time() - self.started) * SPEED)
-
-
-# --- In the processes that are killed
-
-
-def work(clock: Clock, home: Path) -> None:
-    """Run units that are due, any of them at any time, as a pool of processes does."""
-    from cohortsite.pipeline import due_units, run_unit  # noqa: PLC0415 - Django is set up only now
-
-    while True:
-        units = due_units(clock.now())
-        if not units:
-            time.sleep(0.02)
-            continue
-        try:
-            run_unit(random.choice(units), clock.now())
-        except Exception as fault:
-            with (home / "faults").open("a") as file:
-                file.write(f"{type(fault).__name__}: {fault}\n")
-
-
-def collect(clock: Clock, home: Path) -> None:
-    """Take events in; each is written down once it was answered with 201."""
-    from ingest.accept import accept  # noqa: PLC0415 - Django is set up only now
-    from ingest.packing import pack  # noqa: PLC0415
-    from ingest.parse import PARSERS  # noqa: PLC0415
-
-    answered = os.open(home / "answered", os.O_APPEND | os.O_CREAT | os.O_WRONLY)
-    while True:
-        at, name = clock.now(), f"{os.getpid()}-{random.getrandbits(60)}"
-        moment = at.isoformat()
-        item = {
-            "transaction_id": name,
-            "request": {"time": moment, "verb": "GET", "uri": "https://api.acme.test/items"},
-            "response": {"time": moment, "status": 200},
-            "user_id": f"user-{int(random.triangular(0, USERS, 0))}",
-            "metadata": {"name": name},
-        }
-        accept(pack([PARSERS["event"](item, at)]), at)
-        os.write(answered, f"{name}\n".encode())
-        time.sleep(random.uniform(0, 0.1))
-
-
-def kill_at_random(started: float, home: str, ready: Any, stop: Any, kills: Any) -> None:
-    """Keep the processes going, kill one after the other, until asked to stop; puts the number of kills."""
-    django.setup()
-    logging.disable(logging.CRITICAL)
-    clock, roles = Clock(started), [work] * WORKERS + [collect] * COLLECTORS
-    warm_up(clock)
-    running = {_fork(role, clock, Path(home)): role for role in roles}
-    count = 0
-    ready.set()
-    while not stop.wait(random.uniform(*LIVES)):
-        pid = random.choice(list(running))
-        _kill(pid)
-        count += 1
-        role = running.pop(pid)
-        running[_fork(role, clock, Path(home))] = role
-    for pid in running:
-        _kill(pid)
-    kills.put(count + len(running))
-
-
-def warm_up(clock: Clock) -> None:
-    """Import and compile what every process that is forked would have to."""
-    from cohortsite.pipeline import run_cycle  # noqa: PLC0415 - Django is set up only now
-    from ingest import accept, parse  # noqa: F401, PLC0415
-
-    run_cycle(clock.now())
-
-
-def _fork(role: Callable[[Clock, Path], None], clock: Clock, home: Path) -> int:
-    connections.close_all()
-    pid = os.fork()
-    if pid == 0:
-        random.seed()
-        try:
-            role(clock, home)
-        finally:
-            os._exit(1)
-    return pid
-
-
-def _kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-
-
-# --- In the process that watches
+CALM = timedelta(minutes=20)
+"""After this without calls every alert is over."""
 
 
 class Storm:
@@ -138,16 +31,23 @@ class Storm:
 
     def run(self) -> dict[str, Any]:
         """Rage, let everything come to rest, and count."""
-        from tests.faults.world import World  # noqa: PLC0415 - Django is set up only now
+        from tests.faults.alerts import BY_SHOP, make_alerting, what_is_wrong  # noqa: PLC0415 - Django is set up only now
+        from tests.faults.world import World  # noqa: PLC0415
         from tests.receivers import Answer, http_receiver  # noqa: PLC0415
 
         with http_receiver() as receiver:
             world = World(receiver, self.clock.now(), mail=False)
+            self.rule = make_alerting(receiver, self.clock.now(), **BY_SHOP)
+            since = self.rule.judged_until
             receiver.always = misbehave
             kills = self.rage(world)
             receiver.always = Answer()
             rested = world.settle_down(self.clock.now())
-            return {"seconds": round(self.seconds), "kills": kills, "edits": self.edits, **self.count(world, rested)}
+            broken = self.violations(world, rested)
+            world.settle_down(rested + CALM)
+            broken += what_is_wrong(self.rule, since, receiver.requests)
+            figures = {"seconds": round(self.seconds), "kills": kills, "edits": self.edits, **self.count(world)}
+            return {**figures, "violations": broken}
 
     def rage(self, world: Any) -> int:
         """Kill and edit; returns the number of kills."""
@@ -162,7 +62,7 @@ class Storm:
         try:
             while time.monotonic() < ends_at:
                 time.sleep(random.uniform(0.5, 2))
-                random.choice((self.edit, self.pause, self.replay))(world)
+                random.choice((self.edit, self.pause, self.replay, self.acknowledge))(world)
         finally:
             stop.set()
             count = kills.get(timeout=60)
@@ -194,6 +94,14 @@ class Storm:
         some = Delivery.objects.order_by("?").values_list("pk", flat=True)[:3]
         replay(list(some), self.clock.now())
 
+    def acknowledge(self, world: Any) -> None:
+        """Somebody looks after an alert."""
+        from notifications.alerts.attend import acknowledge  # noqa: PLC0415 - Django is set up only now
+        from notifications.alerts.models import Alert  # noqa: PLC0415
+
+        for alert in Alert.objects.filter(resolved_at=None).order_by("?")[:1]:
+            acknowledge(alert, None, now=self.clock.now())
+
     def wake(self, world: Any) -> None:
         """Nothing is paused any more."""
         from notifications.models import Channel, Subscription  # noqa: PLC0415 - Django is set up only now
@@ -201,10 +109,11 @@ class Storm:
         Subscription.objects.update(paused_at=None)
         Channel.objects.update(paused_at=None)
 
-    def count(self, world: Any, rested: datetime) -> dict[str, Any]:
-        """The figures, and every promise that was broken."""
+    def count(self, world: Any) -> dict[str, Any]:
+        """The figures."""
         from cohorts.models import Evaluation, MembershipChange  # noqa: PLC0415 - Django is set up only now
         from ingest.models import Event, Segment  # noqa: PLC0415
+        from notifications.alerts.models import Alert  # noqa: PLC0415
         from notifications.models import Attempt, Batch, Delivery, Settlement  # noqa: PLC0415
         from tests.faults.world import duplicates  # noqa: PLC0415
 
@@ -217,6 +126,8 @@ class Storm:
             "changes": MembershipChange.objects.count(),
             "settlements": Settlement.objects.count(),
             "batches": Batch.objects.count(),
+            "alerts": Alert.objects.count(),
+            "alerts_told": Alert.objects.exclude(told_at=None).count(),
             "deliveries": Delivery.objects.count(),
             "given_up": Delivery.objects.filter(state="dead").count(),
             "attempts": Attempt.objects.count(),
@@ -224,7 +135,6 @@ class Storm:
             "requests": len(requests),
             "requests_again_with_the_same_id": duplicates(requests),
             "faults_of_units": faults.read_text().splitlines()[:20] if faults.exists() else [],
-            "violations": self.violations(world, rested),
         }
 
     def violations(self, world: Any, rested: datetime) -> list[str]:
