@@ -76,7 +76,7 @@ def test_notices_and_alerts_stand_among_them_and_are_filtered(operator, now):
     assert listed(operator, about="notice") == [notice.pk]
     assert listed(operator, about="batch") == [batch.pk]
     shown = operator.get(reverse("deliveries")).content.decode()
-    for words in ("Switched off: &lt;Hook&gt;", ">alert<", ">notice<", notice.url):
+    for words in ("Switched off: &lt;Hook&gt;", '"Tells">alert ', '"Tells">notice ', notice.url):
         assert words in shown
 
 
