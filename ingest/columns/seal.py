@@ -14,6 +14,7 @@ from datetime import datetime
 
 import pyarrow as pa
 from django.db import transaction
+from django.db.models import Q
 
 from ingest.columns.layout import CUSTOMERS, EVENTS, VERSIONS
 from ingest.columns.rows import CHUNK, read_customers, read_events, read_versions
@@ -70,8 +71,8 @@ def assign(kind: Segment.Kind, now: datetime) -> Segment | None:
 
 def _seal_events(store: Store, segment: Segment, now: datetime) -> int:
     tables = [EVENTS.empty_table()]
-    for keys in _rows_of(segment, SealQueue.Source.EVENT):
-        tables += read_events(Event.objects.filter(pk__in=keys))
+    for rows in _rows_of(segment, SealQueue.Source.EVENT):
+        tables += read_events(Event.objects.filter(rows))
     events = pa.concat_tables(tables)
     if not len(events):
         abandon(segment)
@@ -82,10 +83,10 @@ def _seal_events(store: Store, segment: Segment, now: datetime) -> int:
 
 def _seal_customers(store: Store, segment: Segment, now: datetime) -> int:
     customers, versions = [CUSTOMERS.empty_table()], [VERSIONS.empty_table()]
-    for keys in _rows_of(segment, SealQueue.Source.CUSTOMER):
-        customers += read_customers(Customer.objects.filter(pk__in=keys))
-    for keys in _rows_of(segment, SealQueue.Source.VERSION):
-        versions += read_versions(CustomerVersion.objects.filter(pk__in=keys), sealed=segment.pk)
+    for rows in _rows_of(segment, SealQueue.Source.CUSTOMER):
+        customers += read_customers(Customer.objects.filter(rows))
+    for rows in _rows_of(segment, SealQueue.Source.VERSION):
+        versions += read_versions(CustomerVersion.objects.filter(rows), sealed=segment.pk)
     named, said = pa.concat_tables(customers), pa.concat_tables(versions)
     if not len(named) + len(said):
         abandon(segment)
@@ -94,15 +95,21 @@ def _seal_customers(store: Store, segment: Segment, now: datetime) -> int:
     return len(said) if publish(segment, written, now) else 0
 
 
-def _rows_of(segment: Segment, source: SealQueue.Source) -> Iterator[list[int]]:
-    """The primary keys of the segment's rows, CHUNK at a time.
+def _rows_of(segment: Segment, source: SealQueue.Source) -> Iterator[Q]:
+    """The segment's rows, as conditions on their primary keys that hold for CHUNK of them at a time.
 
     As values and not as a subquery: where PostgreSQL has no statistics of the queue yet, it takes it for nearly
     empty and reads it once for each row of the other table.
     """
     queued = SealQueue.objects.filter(segment=segment, source=source)
     keys = sorted(set(queued.values_list("row", flat=True)))
-    return (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
+    return (_with(keys[start : start + CHUNK]) for start in range(0, len(keys), CHUNK))
+
+
+def _with(keys: list[int]) -> Q:
+    """The rows with these ascending keys; keys without a gap, as most are, are not handed over one by one."""
+    first, last = keys[0], keys[-1]
+    return Q(pk__range=(first, last)) if last - first == len(keys) - 1 else Q(pk__in=keys)
 
 
 @transaction.atomic
