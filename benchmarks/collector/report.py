@@ -20,7 +20,8 @@ SPEED = """## Speed
 What is answered 201 is committed. Deduplication, customers and profiles are the work of recording, at the next cycle.
 COPY is that of the same rows as text into a PostgreSQL table without index, right before and after each window. Asked,
 in batches of 500: at least 0.2 of COPY on PostgreSQL and 0.08 on SQLite (aim: 0.35 and 0.2), and on PostgreSQL a 99th
-percentile below 250 ms. Median (least to most).
+percentile below 250 ms. Median (least to most). On a busy machine (see the load) the server, which needs several
+processes at once, loses more than COPY does.
 
 | database, events a request | events/s | COPY, rows/s | share of COPY | p50, ms | p99, ms |
 |---|---|---|---|---|---|

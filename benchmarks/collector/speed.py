@@ -38,7 +38,7 @@ def main() -> None:
         sizes = {str(size): measure(site.key, size, given.seconds, given.rounds) for size in SIZES}
         recorded = recorded_rate(given.seconds)
     results = {"workers": WORKERS, "threads": THREADS, "senders": SENDERS, "seconds": given.seconds, "sizes": sizes}
-    command = f"python -m benchmarks.collector.speed --database {given.database}"
+    command = f"python -m benchmarks.collector.speed --database {given.database} --seconds {given.seconds:g}"
     save_beside("collect", given.database, command, results | {"recorded_per_second": recorded})
     print(write_report())
 
