@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -21,6 +22,7 @@ from notifications.admin_forms import SubscriptionForm, themed_channel_form
 from notifications.batching import subscribe
 from notifications.channels import CHANNELS, addresses
 from notifications.channels.base import ChannelKind
+from notifications.channels.webhook import Webhook
 from notifications.delivery import send_test
 from notifications.forms import ChannelForm
 from notifications.limits import TOO_MANY, may_test
@@ -82,6 +84,14 @@ class ChannelAdmin(PausableAdmin):
         if obj:
             shown.append(("State", {"fields": [name for name in self.readonly_fields if name != "kind_"]}))
         return shown
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """The buttons on a page: only a webhook has a secret to rotate."""
+        buttons = super().get_actions_detail(request, object_id)
+        if Channel.objects.filter(pk=unquote(object_id), kind=Webhook.kind).exists():
+            return buttons
+        rotates = self.get_unfold_action("rotate").action_name
+        return [each for each in buttons if each.action_name != rotates]
 
     def save_model(self, request: HttpRequest, obj: Channel, form: ChannelForm, change: bool) -> None:
         obj.config = form.config()

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.messages import get_messages
 
-from notifications.models import Channel, Hold, Subscription
+from notifications.models import Channel, Hold, Subscription, Suppression
 from tests.factories import (
     NOON,
     make_attempt,
@@ -56,6 +56,23 @@ def test_each_kind_has_its_form(boss, kind, fields):
     form = boss.get(f"{CHANNELS}add/?kind={kind}").context["adminform"].form
 
     assert list(form.fields) == ["name", "tells_operators", *fields]
+
+
+@pytest.mark.parametrize(("kind", "rotates"), [("webhook", True), ("email", False)])
+def test_only_a_webhook_offers_to_rotate_its_secret(boss, kind, rotates):
+    page = boss.get(f"{CHANNELS}{make_channel(kind).pk}/change/").content.decode()
+
+    assert ("Rotate the secret" in page) == rotates
+    assert "Send a test" in page
+
+
+def test_an_address_is_suppressed_once_however_it_is_written(boss):
+    address = "/admin/notifications/suppression/add/"
+    for written in ("Ann@example.com", "ann@EXAMPLE.com"):
+        answer = boss.post(address, {"address": written, "reason": "bounced", "detail": ""})
+
+    assert "This address is suppressed already." in answer.content.decode()
+    assert [found.address for found in Suppression.objects.all()] == ["ann@example.com"]
 
 
 def test_a_webhook_is_added_and_its_secret_shown_once(boss):
