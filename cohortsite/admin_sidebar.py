@@ -60,6 +60,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Customer versions", "manage_history", "ingest.customerversion"),
         ("Segments", "view_column", "ingest.segment"),
         ("Arrivals", "inbox", "ingest.arrival"),
+        ("Routes", "alt_route", "ingest.route"),
         ("Seal queue", "hourglass_empty", "ingest.sealqueue"),
         ("Erasures", "ink_eraser", "ingest.erasure"),
     ],

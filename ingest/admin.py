@@ -28,6 +28,7 @@ from ingest.models import (
     Event,
     EventType,
     Rejection,
+    Route,
     Scope,
 )
 
@@ -286,3 +287,13 @@ class ApiKeyAdmin(ModelAdmin):
     )
     def revoke(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         return act_on_one(self, request, object_id, self.revoke_selected)
+
+
+@admin.register(Route)
+class RouteAdmin(ReadOnlyAdmin):
+    """The route templates that were made of addresses."""
+
+    list_display = ["path", "seen_on"]
+    list_filter = ["seen_on"]
+    search_fields = ["path"]
+    ordering = ["path"]

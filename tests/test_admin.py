@@ -23,7 +23,18 @@ from cohorts.models import (
 )
 from cohortsite.admin_sidebar import GROUPS
 from cohortsite.models import Heartbeat, Process
-from ingest.models import ApiKey, Arrival, Customer, CustomerVersion, Erasure, Event, Rejection, SealQueue, Segment
+from ingest.models import (
+    ApiKey,
+    Arrival,
+    Customer,
+    CustomerVersion,
+    Erasure,
+    Event,
+    Rejection,
+    Route,
+    SealQueue,
+    Segment,
+)
 from notifications.alerts.models import Alert, AlertChange, AlertRule, Maintenance, RuleChannel
 from notifications.models import (
     Attempt,
@@ -84,6 +95,7 @@ MAKERS = {
     ApiKey: factories.make_key_row,
     Arrival: factories.make_arrival,
     Rejection: factories.make_rejection,
+    Route: lambda: Route.objects.create(path=f"/items/{next(NUMBERS)}", seen_on=NOON.date()),
     Cohort: lambda: factories.make_membership(factories.make_cohort(), factories.make_customer()).cohort,
     Membership: lambda: factories.make_membership(factories.make_cohort(), factories.make_customer()),
     Baseline: lambda: factories.make_membership(factories.make_cohort()).cohort.baselines.get(),
@@ -191,6 +203,7 @@ def test_a_list_can_be_searched_and_shows_no_bytes(boss, model):
         Segment,
         Erasure,
         Rejection,
+        Route,
         Membership,
         Baseline,
         Evaluation,

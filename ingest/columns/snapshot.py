@@ -19,6 +19,7 @@ from ingest.columns.activity import Activity, Seen
 from ingest.columns.base import BaseSnapshot
 from ingest.columns.bitmaps import bitmap_of
 from ingest.columns.engine import BROKEN, Engine, catalog
+from ingest.columns.exact_numbers import ExactCompiler
 from ingest.columns.few_profiles import FewProfiles
 from ingest.columns.identities import Identities, read_identities
 from ingest.columns.interface import Measure, Newest, Span
@@ -60,6 +61,7 @@ class DuckDBSnapshot(BaseSnapshot):
         self._segments = segments
         self._visible = Visible(segments, at)
         self._backend = ibis.duckdb.from_connection(cursor)
+        self._backend.compiler = ExactCompiler()
         self._made: dict[Any, str] = {}
         self._holds: list[Any] = []
         self._narrowed: dict[str, tuple[BitMap, str]] = {}

@@ -72,3 +72,8 @@ def check(engine: str, customers: list[list[tuple[Any, int]]]) -> None:
 
 def aggregate(by: str, op: str, value: float) -> dict[str, Any]:
     return {"aggregate": {}, "of": "metadata.v", "by": by, "op": op, "value": value, "within": {"ever": True}}
+
+
+@pytest.mark.parametrize("engine", ENGINES_HERE)
+def test_a_number_of_seventeen_digits_is_not_taken_for_its_neighbour(engine):
+    check(engine, [[(0.010433, 19)], [(-0.009121, 1)]])
