@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Min
 from pyroaring import BitMap
 
 from cohorts.models import Cohort, Membership
@@ -79,7 +80,8 @@ class World:
             run_cycle(now)
             if not due_subscriptions(now + PERIOD) and not Delivery.objects.filter(state="pending").exists():
                 return now
-            now += LONG_LEASE
+            waits_until = Delivery.objects.filter(state="pending").aggregate(at=Min("next_attempt_at"))["at"]
+            now = max(now + LONG_LEASE, waits_until or now)
         raise AssertionError(list(Delivery.objects.filter(state="pending").values("last_error", "next_attempt_at")))
 
     def assert_promises_hold(self, now: datetime) -> None:
